@@ -1,0 +1,121 @@
+# The vocabulary of the project: `make help` lists it. Needs make and Python 3.11 or newer; everything else is installed into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := schemas policy db workflows activities worker embedded cli bench
+COVERED := policy workflows activities db
+# Per cent of branches, of each covered package by itself.
+COVERAGE_MIN ?= 95
+# Where the public data files lie (OCHA ProjectSummary); nothing of them is kept in this repository.
+PCA_SHARED_DATA ?= ../shared/data
+export PCA_SHARED_DATA
+# Passed on to the command of the target: make demo ARGS="--case C1 --keep"
+ARGS ?=
+
+# The first interpreter that is new enough. Evaluated only where a virtual environment has to be made.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null || grep -h '## ' $(MAKEFILE_LIST)
+
+# --- run it ----------------------------------------------------------------------------------------------------------
+
+.PHONY: demo up down bench play-30 play-300
+demo: $(VENV)/.installed-embedded ## play the example cases on embedded servers, from intake to the first reported instalment
+	@$(BIN)/pca demo $(ARGS)
+
+up: $(VENV)/.installed-embedded ## start the embedded stack, data kept in .pca
+	@$(BIN)/pca up $(ARGS)
+
+down: $(VENV)/.installed-embedded ## stop the embedded stack
+	@$(BIN)/pca down $(ARGS)
+
+bench: $(VENV)/.installed-embedded ## print the figures: first open task, rates, latencies, events, memory
+	@$(BIN)/python -m bench $(ARGS)
+
+play-30: $(VENV)/.installed-embedded ## play 30 real rows to the first reported instalment, then verify and rebuild the record
+	@$(BIN)/python -m bench.play --rows 30 $(ARGS)
+
+play-300: $(VENV)/.installed-embedded ## the same with 300 rows
+	@$(BIN)/python -m bench.play --rows 300 $(ARGS)
+
+# --- prove it --------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-all check lint fmt fmt-check types contracts compose-check docs docs-check histories
+test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for
+	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=term $(ARGS)
+	@$(BIN)/python .ci/branches.py .coverage.json $(COVERAGE_MIN) $(COVERED)
+
+test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off (a full replay at each task)
+	@$(BIN)/python -m pytest $(ARGS)
+	@PCA_TEST_CACHE=0 $(BIN)/python -m pytest tests/workflows $(ARGS)
+
+check: lint fmt-check types contracts compose-check docs-check ## everything that needs no server
+
+lint: $(VENV)/.installed-dev ## ruff
+	@$(BIN)/ruff check .
+
+fmt: $(VENV)/.installed-dev ## format, sort imports, mend what ruff can mend
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+fmt-check: $(VENV)/.installed-dev ## is everything formatted?
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.installed-dev ## who may import whom
+	@$(BIN)/lint-imports --no-cache
+
+compose-check: $(VENV)/.installed-dev ## docker-compose.yml against the compose specification and our own rules
+	@$(BIN)/python -m pytest -q tests/project/test_compose.py
+
+docs: $(VENV)/.installed-dev ## write the references (policy, tasks, messages, events, obligations, schemas) from code and packs
+	@$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.installed-dev ## are the references what code and packs say?
+	@$(BIN)/python docs/generate.py --check
+
+histories: $(VENV)/.installed-dev ## record the histories that the replay tests read (after a wanted change of a workflow)
+	@$(BIN)/python -m pytest tests/scenarios --record $(ARGS)
+
+# --- install it ------------------------------------------------------------------------------------------------------
+
+.PHONY: install requirements clean
+install: $(VENV)/.installed-dev ## everything that development needs, into .venv
+
+# dev contains embedded, and embedded contains worker: one environment, whatever was asked for first.
+$(VENV)/.installed-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.installed-embedded $@
+
+$(VENV)/.installed-embedded: requirements/embedded.txt pyproject.toml | $(BIN)/python
+	@echo "Installing into $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/embedded.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "pca-engine needs Python 3.11 or newer and found none. Debian and Ubuntu: apt-get install python3 python3-venv. Elsewhere: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment. Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+
+COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	--universal --python-version 3.11 pyproject.toml requirements/build.in
+requirements: $(VENV)/.installed-dev ## pin again what pyproject.toml asks for (UPGRADE=1: take the newest)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded -o requirements/embedded.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -o requirements/dev.txt
+
+clean: ## remove what the tools made; .venv and .pca stay
+	@rm -rf build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@find $(PACKAGES) tests docs .ci -name __pycache__ -type d -prune -exec rm -rf {} +

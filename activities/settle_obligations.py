@@ -1,0 +1,343 @@
+"""What is owed until a day, and what follows by itself: obligations, their consequences as blocks, and conditions.
+
+An obligation is created once per id, whoever asks first. A consequence is a block whose cause is the obligation's id; meeting,
+extending or writing off lifts the blocks of that cause and no other. Nothing here decides that a day has passed: the workflow's timer
+says so, and the rows are asked whether it is still true.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from activities.settling import Draft, Row, Settling, judges, settles
+from activities.view import view_of
+from db.sql import queries
+from policy.pack import ObligationRule
+from schemas.engine import CaseView, Cause, Clock, StageInput, Start
+from schemas.names import (
+    block_id,
+    kind_of,
+    obligation_id,
+    office_and_partner,
+    owner_of,
+    partner_obligations_workflow,
+    stage_workflow,
+)
+
+SQL = queries("obligations")
+
+LONGEST_EXTENSION = timedelta(days=30)
+"""Calendar days (casebook 1, task 46)."""
+
+SCOPES = {
+    "block_instalment": "instalment",
+    "block_signature": "signature",
+    "block_amendment": "amendment",
+    "block_new_emergency": "new_emergency",
+    "direct_payment_only": "direct_payment_only",
+    "suspend_cash": "cash",
+    "block_new_document": "all",
+}
+"""Consequence to the scope of its block; `escalate` puts up none."""
+
+
+# For the other settling modules ---------------------------------------------------------------------------------------------------
+
+
+async def create(
+    s: Settling,
+    kind: str,
+    subject: str,
+    *,
+    what: str = "",
+    due_on: date | None = None,
+    then_on: date | None = None,
+    owner_role: str = "",
+    reason: str = "",
+    authority: str = "",
+    cases: tuple[str, ...] = (),
+    data: dict[str, Any] | None = None,
+) -> str | None:
+    """Create the obligation of that kind (and `what`) unless it was created before: its id, or None if it stands already.
+
+    `due_on`, `then_on`: days in the office's calendar, moved to the next working day; none: not before the event that sets it.
+    """
+    identity = obligation_id(owner_of(subject), kind, what)
+    created = {draft.data.get("id") for draft in s.appended if draft.type == "obligation.created"}
+    if identity in created or await s.db.fetchrow(SQL["obligation_of"], identity) is not None:
+        return None
+    more = dict(data or {})
+    if then_on is not None:
+        more["then_at"] = (await _end_of_business(s, then_on)).isoformat()
+    s.append(
+        "obligation.created",
+        {
+            "id": identity,
+            "kind": kind,
+            "what": what,
+            "due_at": (await _end_of_business(s, due_on)).isoformat() if due_on else None,
+            "owner_role": owner_role,
+            "reason": reason,
+            "authority": authority,
+            "cases": list(cases) or ([subject] if kind_of(subject) == "case" else []),
+            "data": more,
+        },
+        subject,
+    )
+    return identity
+
+
+async def met(s: Settling, kind: str, subject: str, *, what: str = "", by: str) -> None:
+    """Every open obligation of that kind (and `what`) is met by an act of its own, named in `by`; none: nothing happens."""
+    for row in await s.db.fetch(SQL["obligations_of_kind"], subject, kind):
+        if not what or row["id"] == obligation_id(owner_of(subject), kind, what):
+            s.append("obligation.met", {"id": row["id"], "by": by}, subject)
+
+
+async def begin(s: Settling, subject: str) -> None:
+    """The obligations of this case or partner have something to do: start or nudge their workflow."""
+    if kind_of(subject) == "case":
+        case = await s.case(subject)
+        workflow, view = stage_workflow(case["workflow"], "obligations"), await view_of(s.db, subject)
+        nudged = case["workflow"]
+    else:
+        workflow, view = partner_obligations_workflow(*office_and_partner(subject)), CaseView(track=s.batch.track, clock=await clock_of(s))
+        nudged = ""
+    cause = Cause(task=s.decision.task, actor=s.decision.actor) if s.decision else s.batch.cause
+    start = Start(
+        workflow="Obligations",
+        id=workflow,
+        input=StageInput(subject=subject, stage="obligations", view=view, case=nudged, cause=cause),
+        summary=f"Obligations of {owner_of(subject)}",
+    )
+    if all(other.id != start.id for other in s.starts):
+        s.start(start)
+
+
+async def clock_of(s: Settling) -> Clock:
+    """The clock of this write, with its offset as it stands."""
+    if not s.batch.clock:
+        return Clock()
+    offset = await s.db.fetchval(SQL["clock_offset"], s.batch.clock)
+    return Clock(name=s.batch.clock, offset=offset or timedelta(0))
+
+
+def steps(rule: ObligationRule) -> dict[str, tuple[str, ...]]:
+    """Which consequences follow at which moment: all when overdue; where the rule has a second date (`then_months`), the first only."""
+    if "then_months" in rule.due:
+        return {"overdue": rule.consequences[:1], "then": rule.consequences[1:]}
+    return {"overdue": rule.consequences}
+
+
+async def _end_of_business(s: Settling, day: date) -> datetime:
+    calendar = await s.calendar()
+    return calendar.end_of_business(calendar.next_working_day(day))
+
+
+# Obligations ----------------------------------------------------------------------------------------------------------------------
+
+
+@settles("obligation.created", locks=("partner",))
+async def created(s: Settling, event: Draft) -> None:
+    """Owner, verifier and consequences come from the catalogue; the workflow that watches over it is started."""
+    rule = (await s.pack()).obligation(event.data["kind"])
+    event.data["owner_role"] = event.data.get("owner_role") or rule.owners[0]
+    event.data["verifier_role"] = rule.verifier
+    event.data["consequences"] = list(rule.consequences)
+    await begin(s, event.subject)
+
+
+@judges("meet_obligation", "check_obligation_evidence", "decide_obligation")
+async def still_open(s: Settling) -> None:
+    """The obligation of the task is there and not settled by something else."""
+    row = await _row(s)
+    if row is None:
+        s.refuse("obligation_unknown", f"The record has no obligation {_of_task(s)}.", path="$.task")
+    elif row["state"] in ("met", "written_off"):
+        s.refuse("obligation_closed", f"{row['id']} is {row['state'].replace('_', ' ')} already.", path="$.task", next_step="Nothing is left to do.")
+
+
+@judges("check_obligation_evidence")
+async def another_person_checks(s: Settling) -> None:
+    """The verifier of the evidence is not its owner."""
+    submitter = await s.db.fetchval(SQL["evidence_by"], s.batch.subject, _of_task(s))
+    if submitter is not None and submitter in {s.actor, s.said.on_behalf_of if s.said else None}:
+        s.refuse(
+            "segregation", "Who handed in the evidence does not check it.", path="$.actor", source="stages 3", next_step="Another person checks it."
+        )
+
+
+@judges("decide_obligation")
+async def within_limits(s: Settling) -> None:
+    """An extension ends at most 30 days after the due day; a second one, and a write-off, are the regional director's."""
+    row, decision = await _row(s), s.decision
+    if row is None or decision is None or decision.verdict == "refuse":
+        return
+    extended = await s.db.fetchval(SQL["extensions_of"], row["subject"], row["id"])
+    if (decision.verdict == "write_off" or extended) and decision.role != "regional_director":
+        s.refuse(
+            "above_authority",
+            "A second extension and a write-off are decided by the regional director.",
+            path="$.role",
+            source="casebook 1, task 46",
+            next_step="The regional director decides.",
+        )
+    if decision.verdict == "extend":
+        until, today = date.fromisoformat(s.data["until"]), await s.today()
+        due = (await s.calendar()).local_date(row["due_at"]) if row["due_at"] else today
+        if until <= today:
+            s.refuse("date_passed", f"{until} is not in the future.", path="$.data.until")
+        if until > due + LONGEST_EXTENSION:
+            s.refuse(
+                "extension_too_long",
+                f"{until} is more than {LONGEST_EXTENSION.days} days after the due day {due}.",
+                path="$.data.until",
+                source="casebook 1, task 46",
+                next_step=f"Not later than {due + LONGEST_EXTENSION}.",
+            )
+
+
+@settles("obligation.evidence_submitted")
+async def evidence_submitted(s: Settling, event: Draft) -> None:
+    event.data.setdefault("id", _of_task(s))
+    event.data["documents"] = [document["sha256"] for document in s.data.get("documents", [])]
+
+
+@settles("obligation.evidence_refused")
+async def evidence_refused(s: Settling, event: Draft) -> None:
+    event.data.setdefault("id", _of_task(s))
+
+
+@settles("obligation.met", "obligation.written_off", locks=("partner",))
+async def lifted(s: Settling, event: Draft) -> None:
+    """Its consequences end, and only its own."""
+    event.data.setdefault("id", _of_task(s))
+    event.data.setdefault("by", s.actor)
+    await _lift(s, event.data["id"])
+
+
+@settles("obligation.extended", locks=("partner",))
+async def extended(s: Settling, event: Draft) -> None:
+    """An accepted extension lifts the consequences until its date."""
+    event.data.setdefault("id", _of_task(s))
+    until = date.fromisoformat(s.data["until"])
+    event.data |= {"until": until.isoformat(), "due_at": (await _end_of_business(s, until)).isoformat(), "by": s.actor}
+    await _lift(s, event.data["id"])
+
+
+@settles("obligation.overdue")
+async def overdue(s: Settling, event: Draft) -> None:
+    """The due moment passed while it was open. Evidence that came in time keeps the consequence waiting while it is checked."""
+    row = await s.db.fetchrow(SQL["obligation_of"], event.data["id"])
+    if row is None or row["state"] in ("met", "written_off"):
+        s.refuse("obligation_closed", f"{event.data['id']} is not open.")
+        return
+    event.data["kind"] = row["kind"]
+    event.data["days"] = (await s.calendar()).working_days((await s.calendar()).local_date(row["due_at"]), await s.today()) if row["due_at"] else 0
+
+
+@settles("obligation.consequence_applied", locks=("partner",))
+async def consequence_applied(s: Settling, event: Draft) -> None:
+    """`{id, step}` becomes one block a consequence of that step, on the subject that owes. A block that stands is put up again without harm.
+
+    The first consequence fills this event, the others follow as events of their own.
+    """
+    if "consequence" in event.data:
+        return
+    identity = event.data["id"]
+    row = await s.db.fetchrow(SQL["obligation_of"], identity)
+    if row is None or row["state"] in ("met", "written_off"):
+        s.refuse("obligation_closed", f"{identity} is not open.")
+        return
+    rule = (await s.pack()).obligation(row["kind"])
+    first, *others = [
+        {
+            "id": identity,
+            "step": event.data.get("step", "overdue"),
+            "consequence": consequence,
+            "block": block_id(row["subject"], identity, SCOPES[consequence]) if consequence in SCOPES else None,
+            "scope": SCOPES.get(consequence),
+            "cause": identity,
+            "cases": list(row["cases"]),
+        }
+        for consequence in steps(rule).get(event.data.get("step", "overdue"), rule.consequences)
+    ]
+    event.data |= first
+    for data in others:
+        s.append("obligation.consequence_applied", data, event.subject)
+    await _hint(s, row)
+
+
+async def _lift(s: Settling, identity: str) -> None:
+    for block in await s.db.fetch(SQL["blocks_caused_by"], identity):
+        s.append("obligation.consequence_lifted", {"id": identity, "block": block["id"], "scope": block["scope"]}, block["subject"])
+    row = await s.db.fetchrow(SQL["obligation_of"], identity)
+    if row is not None:
+        await _hint(s, row)
+
+
+async def _hint(s: Settling, row: Row) -> None:
+    """The cases that this obligation stops, or stops no longer, look again."""
+    if kind_of(row["subject"]) == "case":
+        await s.hint_case(row["subject"])
+        return
+    for case in await s.db.fetch(SQL["partner_cases"], row["subject"]):
+        s.hint(case["workflow"])
+
+
+def _of_task(s: Settling) -> str:
+    """The obligation or condition that the decided task is about."""
+    return str(s.task_row["whom"]) if s.task_row is not None else ""
+
+
+async def _row(s: Settling) -> Row | None:
+    return await s.db.fetchrow(SQL["obligation_of"], _of_task(s))
+
+
+# Conditions -----------------------------------------------------------------------------------------------------------------------
+
+
+@settles("condition.set")
+async def condition_set(s: Settling, event: Draft) -> None:
+    """Somebody must see to it: the case's obligations. A condition with a date of its own is an obligation too."""
+    if event.data["gate"] == "by_date":
+        stage = "approval" if s.batch.stage == "approval" else "review"
+        due = event.data.get("due")
+        await create(
+            s,
+            f"{stage}_condition",
+            event.subject,
+            what=event.data["id"],
+            due_on=date.fromisoformat(str(due)) if due else None,
+            owner_role=event.data["owner_role"],
+            reason="condition",
+            authority=event.data.get("set_by", ""),
+        )
+    await begin(s, event.subject)
+
+
+@judges("meet_condition")
+async def condition_judged(s: Settling) -> None:
+    """Its owner says that it is met, or who set it; only who set it waives it."""
+    row, decision = await s.db.fetchrow(SQL["condition_of"], _of_task(s)), s.decision
+    if decision is None:
+        return
+    if row is None:
+        s.refuse("condition_unknown", f"The record has no condition {_of_task(s)}.", path="$.task")
+        return
+    if row["state"] != "open":
+        s.refuse("condition_closed", f"{row['id']} is {row['state']} already.", path="$.task")
+    setter = row["set_by"] in {decision.actor, decision.on_behalf_of}
+    if decision.verdict == "waive" and not setter:
+        s.refuse("setter_only", "Only who set a condition waives it.", path="$.actor", source="casebook 1, task 27", next_step="Ask who set it.")
+    if decision.verdict == "met" and not setter and decision.role != row["owner_role"]:
+        s.refuse("wrong_role", f"The condition is the {row['owner_role']}'s, or of who set it.", path="$.role", source="casebook 1, task 27")
+
+
+@settles("condition.met", "condition.waived")
+async def condition_closed(s: Settling, event: Draft) -> None:
+    """The gate opens a little: the case looks again."""
+    event.data.setdefault("id", _of_task(s))
+    event.data["evidence"] = [document["sha256"] for document in s.data.get("evidence", [])]
+    for kind in ("review_condition", "approval_condition"):
+        await met(s, kind, event.subject, what=event.data["id"], by=event.type)
+    await s.hint_case(event.subject)

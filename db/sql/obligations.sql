@@ -1,0 +1,42 @@
+-- name: obligation_of
+-- One obligation.
+SELECT * FROM obligation WHERE id = $1;
+
+-- name: obligations_open
+-- Obligations of these subjects that are not met and not written off.
+SELECT * FROM obligation WHERE subject = ANY($1::text[]) AND state NOT IN ('met', 'written_off') ORDER BY created_at, id;
+
+-- name: obligations_of_kind
+-- Open obligations of one kind.
+SELECT * FROM obligation WHERE subject = $1 AND kind = $2 AND state NOT IN ('met', 'written_off') ORDER BY created_at, id;
+
+-- name: blocks_caused_by
+-- The stops that one cause has put up and that still stand.
+SELECT id, subject, scope FROM block WHERE cause = $1 AND lifted_at IS NULL ORDER BY id;
+
+-- name: conditions_of
+-- Open conditions of a case.
+SELECT id, owner_role, gate, due, set_by FROM condition WHERE subject = $1 AND state = 'open' ORDER BY id;
+
+-- name: condition_of
+-- One condition.
+SELECT * FROM condition WHERE id = $1;
+
+-- name: partner_cases
+-- The cases of a partner that are neither ended nor over.
+SELECT subject, workflow, status, end_on, end_requested, track FROM "case"
+WHERE partner_subject = $1 AND status NOT IN ('rejected', 'withdrawn', 'cancelled', 'terminated', 'expired', 'closed')
+ORDER BY received_at, reference;
+
+-- name: evidence_by
+-- Who handed in the last evidence for an obligation.
+SELECT actor FROM decision WHERE subject = $1 AND kind = 'meet_obligation' AND whom = $2 AND verdict = 'submit_evidence' AND counted
+ORDER BY at DESC LIMIT 1;
+
+-- name: extensions_of
+-- How often an obligation was extended.
+SELECT count(*) FROM event WHERE subject = $1 AND type = 'obligation.extended' AND data -> 'data' ->> 'id' = $2;
+
+-- name: clock_offset
+-- How far a practice clock is away from the real one.
+SELECT "offset" FROM clock WHERE name = $1;

@@ -1,0 +1,394 @@
+"""The case: one programme document from intake to closure. Thin: it runs its stages, takes what is said to the case as a whole, and
+keeps its own moments (end of a hold, start, end, end of a notice). It never continues as new while a stage runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import search_attributes as attributes
+    from schemas.engine import Ask, Asked, CaseView, Cause, Closing, Event, Opening, StageInput, StageOutcome
+    from schemas.findings import Finding
+    from schemas.names import stage_workflow
+    from workflows.approval import Approval, EmergencyApproval
+    from workflows.cash_transfer import CashTransfer, EmergencyCashTransfer
+    from workflows.committee_review import CommitteeReview, EmergencyCommitteeReview
+    from workflows.effects import WRITE, Effects
+    from workflows.programme_document import EmergencyProgrammeDocument, ProgrammeDocument
+    from workflows.stage import Heard, Stage
+
+
+@dataclass(frozen=True)
+class Track:
+    """What a case of this track needs of its partner, which workflows run its stages, and whether vetting runs beside the document."""
+
+    level: str
+    beside: bool
+    stages: Mapping[str, Any]
+
+
+STANDARD = Track(
+    level="full",
+    beside=False,
+    stages=MappingProxyType({"document": ProgrammeDocument, "review": CommitteeReview, "approval": Approval, "cash": CashTransfer}),
+)
+EMERGENCY = Track(
+    level="emergency",
+    beside=True,
+    stages=MappingProxyType(
+        {
+            "document": EmergencyProgrammeDocument,
+            "review": EmergencyCommitteeReview,
+            "approval": EmergencyApproval,
+            "cash": EmergencyCashTransfer,
+        }
+    ),
+)
+TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
+
+ONE_DAY = timedelta(days=1)
+
+
+class CaseStage(Stage):
+    async def procedure(self) -> StageOutcome:
+        self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
+        self.sent: CaseView | None = None
+        self.round = 1
+        await self.begin()
+        await self.set_track()
+        if not await self.vetted():
+            return await self.end()
+        while not self.view.ended:
+            document = await self.run_stage("document")
+            if document.result != "submitted":
+                break
+            review = await self.run_stage("review")
+            if review.result == "returned":
+                self.round += 1
+                continue
+            if review.result == "ended":
+                break
+            approval = await self.run_stage("approval")
+            if approval.result == "returned":
+                self.round += 1
+                continue
+            if approval.result == "signed":
+                await self.live()
+            break
+        return await self.end()
+
+    # -- the way through the stages ------------------------------------------------------------------------------------------------
+
+    async def set_track(self) -> None:
+        await self.record(
+            "track",
+            [
+                Event(type="case.track_set", data={"track": self.view.track}),
+                Event(type="case.status_changed", data={"to": "vetting", "trigger": "track_set"}),
+            ],
+        )
+
+    async def vetted(self) -> bool:
+        """Ask for the partner's clearance until the record grants or refuses it; a hint or a day later, ask again."""
+        while not self.view.ended:
+            asked = await self.ask("vetting")
+            if asked.state == "granted":
+                self.cause = asked.cause
+                done = await self.record(
+                    "vetted", [Event(type="case.status_changed", data={"to": "drafting", "trigger": "conclude_vetting"})]
+                )
+                if not done.refused:
+                    return True
+            elif asked.state == "refused":
+                rejected = [
+                    Event(type="case.status_changed", data={"to": "rejected", "trigger": "conclude_vetting_reject"}),
+                    Event(type="case.rejected", data={"stage": "vetting", "reason_code": asked.reason_code}),
+                ]
+                if not (await self.record("vetting_refused", rejected)).refused:
+                    return False
+            await self.attend(until=self.now() + ONE_DAY)
+        return False
+
+    async def ask(self, need: str) -> Asked:
+        asked: Asked = await workflow.execute_activity_method(
+            Effects.ask,
+            Ask(subject=self.start.subject, need=need, level=TRACKS[self.view.track].level, at=self.now(), clock=self.clock),  # type: ignore[arg-type]
+            summary=f"Ask for {need} of the partner",
+            **WRITE,
+        )
+        await self._tell([], asked.starts)
+        return asked
+
+    async def run_stage(self, stage: str) -> StageOutcome:
+        """Start a stage and attend to the case until it has ended."""
+        if stage not in self.children:
+            await self.start_stage(stage)
+        child = self.children[stage]
+        while not child.done():
+            if self.view.status == "in_signature" and stage == "approval" and "cash" not in self.children:
+                await self.start_stage("cash")  # funds are reserved while both sides sign
+            await self.attend(also=child.done)
+            if stage == "approval":
+                await self.refresh()
+        del self.children[stage]
+        outcome = child.result()
+        self.cause = Cause.model_validate(outcome.facts.get("cause", {}))
+        await self.refresh()
+        if outcome.result in ("returned", "ended", "rejected") and "cash" in self.children:
+            await self.attend(also=self.children["cash"].done)
+            self.forget_ended()
+        return outcome
+
+    async def start_stage(self, stage: str) -> None:
+        what = TRACKS[self.view.track].stages[stage]
+        view = self.view.model_copy(update={"clock": self.view.clock.model_copy(update={"offset": self.offset})})
+        self.children[stage] = await workflow.start_child_workflow(
+            what.run,
+            StageInput(
+                subject=self.start.subject,
+                stage=stage,
+                round=self.round,
+                view=view,
+                case=workflow.info().workflow_id,
+                cause=self.cause,
+            ),
+            id=stage_workflow(workflow.info().workflow_id, stage),
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+            static_summary=f"{self.name} {stage}, round {self.round}, {self.view.track}",
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(attributes.PCA_REF, self.name), SearchAttributePair(attributes.PCA_STAGE, stage)]
+            ),
+        )
+
+    async def live(self) -> None:
+        """Signed: active by itself at the start, when the last condition is met; ended by itself at the end date."""
+        facts = await self.begin()
+        while not self.view.ended and self.view.status in ("signed", "active"):
+            moment = None
+            if self.view.status == "signed":
+                moment = await self.activate()
+            if self.view.status == "active":
+                facts = await self.begin() if not facts.get("ends_at") else facts
+                moment = datetime.fromisoformat(facts["ends_at"]) if facts.get("ends_at") else None
+                if moment and moment <= self.now():
+                    await self.record(
+                        "end",
+                        [Event(type="case.status_changed", data={"to": "ended", "trigger": "end_date_passed"}), Event(type="case.ended")],
+                    )
+                    continue
+            await self.attend(until=moment)
+            self.forget_ended()
+        while not self.view.ended:  # reports and closure; closing a case is later work
+            await self.attend()
+            self.forget_ended()
+
+    async def activate(self) -> datetime | None:
+        """Try; the record says what is still missing, and when to try again."""
+        done = await self.record(
+            "activate",
+            [
+                Event(type="case.status_changed", data={"to": "active", "trigger": "conditions_met"}, optional="activate"),
+                Event(type="case.activated", optional="activate"),
+            ],
+        )
+        if "activate" not in done.left_out and not done.refused:
+            await self.broadcast()
+            return None
+        moment = datetime.fromisoformat(done.facts["next"]) if done.facts.get("next") else None
+        return moment if moment and moment > self.now() else self.now() + ONE_DAY
+
+    def forget_ended(self) -> None:
+        self.children = {stage: child for stage, child in self.children.items() if not child.done()}
+
+    async def end(self) -> StageOutcome:
+        """Every stage closes before the case does."""
+        await self.broadcast()
+        for child in list(self.children.values()):
+            await workflow.wait_condition(child.done)
+        return await self.close(self.view.ended or self.view.status)
+
+    # -- what is said to the case ----------------------------------------------------------------------------------------------------
+
+    async def attend(self, until: datetime | None = None, also: Any = lambda: False) -> None:
+        """One thing said to the case, one change of its view, or one of its own moments; the stages are told."""
+        own = [m for m in (until, *self.own_moments().values()) if m is not None]
+        heard = await self.hear(until=min(own, default=None), also=lambda: bool(also()))
+        if isinstance(heard, Heard):
+            await self.answer(heard)
+        elif heard is None:
+            await self.keep_own_moments()
+        await self.broadcast()
+
+    def own_moments(self) -> dict[str, datetime]:
+        """The end of a hold, two working days before it, the end of a notice."""
+        return {name: datetime.fromisoformat(at) for name, at in self.state.get("moments", {}).items()}
+
+    async def keep_own_moments(self) -> None:
+        for name, at in self.own_moments().items():
+            if at <= self.now():
+                del self.state["moments"][name]
+                match name:
+                    case "review_hold":
+                        await self.record(f"review_hold:{at:%Y-%m-%d}", opens=[Opening(kind="review_hold", whom=f"{at:%Y-%m-%d}")])
+                    case "hold_until":
+                        await self.record(f"hold_end:{at:%Y-%m-%d}", [Event(type="case.resumed", data={"why": "hold_ended"})])
+                    case "notice_over":
+                        await self.record(
+                            f"notice_over:{at:%Y-%m-%d}",
+                            [
+                                Event(type="case.status_changed", data={"to": "terminated", "trigger": "notice_over"}),
+                                Event(type="case.terminated"),
+                            ],
+                        )
+
+    def remember(self, facts: dict[str, Any], *names: str) -> None:
+        """Moments that the record computed with the office's calendar."""
+        moments = self.state.setdefault("moments", {})
+        moments |= {name: facts[name] for name in names if facts.get(name)}
+
+    async def answer(self, heard: Heard) -> None:
+        key = heard.said.key
+        match heard.kind, heard.verdict:
+            case "hold", _:
+                if done := await self.count(heard, [Event(type="case.held", take=["reason", "until"])]):
+                    self.remember(done.facts, "review_hold", "hold_until")
+            case ("resume", _) | ("review_hold", "resume"):
+                if await self.count(
+                    heard, [Event(type="case.resumed", data={"why": "resumed"})], closes=self.closing("review_hold", heard)
+                ):
+                    self.state["moments"] = {}
+            case "review_hold", "extend_hold":
+                if done := await self.count(heard, [Event(type="case.held", data={"extended": True}, take=["until"])]):
+                    self.remember(done.facts, "review_hold", "hold_until")
+            case "withdraw", _:
+                await self.ends(heard, "withdrawn", Event(type="case.withdrawn", take=["reason"]))
+            case "cancel", _:
+                await self.ends(heard, "cancelled", Event(type="case.cancelled", take=["justification"]))
+            case "suspend", _:
+                event = Event(type="case.suspended", data={"block": f"suspension:{key}"}, take=["scope", "until"])
+                await self.count(heard, [event])
+            case "request_lift", _:
+                await self.count(
+                    heard, [Event(type="case.lift_requested", take=["evidence"])], [Opening(kind="decide_suspension", whom=f"lift-{key}")]
+                )
+            case "decide_suspension", "lift":
+                await self.count(heard, [Event(type="case.suspension_lifted", take=["block"])])
+            case "decide_suspension", "keep":
+                await self.count(heard, [Event(type="case.suspension_kept", take=["scope", "until"])])
+            case "decide_suspension", "start_termination":
+                await self.count(
+                    heard, [Event(type="case.termination_proposed", take=["ground"])], [Opening(kind="decide_termination", whom=heard.whom)]
+                )
+            case "propose_termination", _:
+                await self.count(
+                    heard, [Event(type="case.termination_proposed", take=["ground"])], [Opening(kind="decide_termination", whom=key)]
+                )
+            case "decide_termination", "issue":
+                event = Event(
+                    type="notice.sent", data={"notice": key}, take=["ground", "notice_days", "effective_on", "document", "object"]
+                )
+                if done := await self.count(heard, [event], [Opening(kind="answer_notice", whom=key)]):
+                    self.remember(done.facts, "notice_over")
+            case "answer_notice", verdict:
+                await self.count(heard, [Event(type="notice.answered", data={"verdict": verdict})])
+            case "raise_concern", _:
+                await self.count(
+                    heard, [Event(type="concern.raised", data={"concern": key})], [Opening(kind="answer_partner_concern", whom=key)]
+                )
+            case "answer_partner_concern", "answer":
+                await self.count(heard, [Event(type="concern.answered", data={"concern": heard.whom})])
+            case "report_allegation", _:
+                await self.count(heard, [Event(type="allegation.received", data={"allegation": key})])
+            case "flag_partner", _:
+                await self.count(heard, [Event(type="partner.flagged", data={"flag": key}, take=["type", "category"])])
+            case "reassign_focal_point", _:
+                await self.count(heard, [Event(type="case.focal_point_changed", take=["person"])])
+            case "assign_focal_point", "assign":
+                await self.count(heard, [Event(type="case.focal_point_changed", take=["person"])])
+            case "declare_conflict", _:
+                await self.count(
+                    heard,
+                    [Event(type="conflict.declared", data={"conflict": key})],
+                    [Opening(kind="resolve_conflict_of_interest", whom=key)],
+                )
+            case "resolve_conflict_of_interest", verdict:
+                await self.count(heard, [Event(type="conflict.resolved", data={"conflict": heard.whom, "verdict": verdict})])
+            case "correct_fact", _:
+                await self.count(
+                    heard, [Event(type="case.correction_asked", take=["path"])], [Opening(kind="confirm_correction", whom=key)]
+                )
+            case "confirm_correction", verdict:
+                await self.count(
+                    heard,
+                    [Event(type="case.fact_corrected", data={"correction": heard.whom, "verdict": verdict}, take=["fact", "reopens"])],
+                )
+            case _ if heard.task is not None:
+                await self.count(heard)
+            case kind, _:
+                await self.refuse(
+                    heard,
+                    Finding(
+                        rule="unknown_message",
+                        message=f"A case takes no message {kind}.",
+                        path="$.kind",
+                        next_step="See `pca schema message`.",
+                    ),
+                )
+
+    async def ends(self, heard: Heard, status: str, event: Event) -> None:
+        """The case ends; its stages are told, answer whoever is still waiting, and close."""
+        trigger = {"withdrawn": "withdraw", "cancelled": "cancel"}[status]
+        await self.count(heard, [Event(type="case.status_changed", data={"to": status, "trigger": trigger}), event])
+
+    def closing(self, kind: str, heard: Heard) -> list[Closing]:
+        return [
+            Closing(task=t.id, why="resumed")
+            for t in self.tasks.values()
+            if t.kind == kind and (heard.task is None or t.id != heard.task.id)
+        ]
+
+    # -- the view ----------------------------------------------------------------------------------------------------------------
+
+    async def refresh(self) -> None:
+        """A stage changed the record: read how the case stands now."""
+        await self.begin()
+        self._heard_version = self.view.version
+        await self.broadcast()
+
+    async def broadcast(self) -> None:
+        """Every stage that runs gets the whole view, if something in it concerns stages."""
+
+        def matters(view: CaseView) -> tuple[Any, ...]:
+            return (view.track, view.status, view.held, view.ended, view.under_notice, view.blocks)
+
+        if self.sent is not None and matters(self.sent) == matters(self.view):
+            return
+        self.sent = self.view
+        for child in list(self.children.values()):
+            if not child.done():
+                try:
+                    await child.signal("case_changed", self.view)
+                except ApplicationError:
+                    pass  # it has just ended: it gets the view at its next start
+
+
+@workflow.defn
+class Agreement(CaseStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
+
+
+@workflow.defn
+class EmergencyAgreement(CaseStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()

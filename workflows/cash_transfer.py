@@ -1,0 +1,274 @@
+"""Cash transfer: funds are reserved, the partner requests what a period needs, two people check, a third releases, the bank pays,
+the partner reports, two people accept; then the next period. One instalment a cycle; the run continues as new with each.
+
+An order is recorded before it is sent and sent once. No answer means unknown: the bank is asked by the order's number, and only a
+person's verdict makes a new order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.engine import BankAnswer, Closing, Event, Opening, Order, StageInput, StageOutcome
+    from workflows.effects import EXTERNAL, Effects
+    from workflows.stage import Heard, Stage
+
+
+@dataclass(frozen=True)
+class Track:
+    """`side_by_side`: programme certifies and finance checks at the same time; else one after the other."""
+
+    side_by_side: bool
+
+
+STANDARD = Track(side_by_side=False)
+EMERGENCY = Track(side_by_side=True)
+TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
+
+ASK_BANK_EVERY = timedelta(days=1)
+WATCH_AFTER = timedelta(days=3)
+"""A confirmed order is asked about once more, so that a second payment of the bank does not pass unseen."""
+
+
+class CashStage(Stage):
+    async def procedure(self) -> StageOutcome:
+        if not self.start.carried:
+            facts = await self.begin()
+            self.state = {"requested": 0, "reports": {}, "orders": {}, "returns": {}, "reviewing": {}, "done": []}
+            if not facts.get("reserved"):
+                await self.record("start", opens=[Opening(kind="reserve_funds")])
+        while True:
+            if self.view.ended:
+                return await self.close("ended")
+            if self.view.status in ("drafting", "in_review", "in_approval", "rejected"):
+                return await self.close("stood_down")  # the document went back before it was signed
+            if self.finished():
+                return await self.close("liquidated")
+            await self.do_what_is_due()
+            if self.full():
+                await self.continue_as_new()
+            heard = await self.hear(until=self.next_moment())
+            if isinstance(heard, Heard):
+                await self.answer(heard)
+
+    # -- what time does ------------------------------------------------------------------------------------------------------------
+
+    async def do_what_is_due(self) -> None:
+        if self.view.status not in ("signed", "active", "ended"):
+            return
+        if "periods" not in self.state:
+            facts = await self.begin()
+            self.state["periods"] = facts["periods"]
+        for period in self.state["periods"]:
+            n = int(period["period"])
+            if n == self.state["requested"] + 1 and (n == 1 or _at(period["request_from"]) <= self.now()):
+                await self.open_request(n)
+        for n, due in list(self.state["reports"].items()):
+            if _at(due["from"]) <= self.now():
+                await self.open_report(n, _at(due["due"]))
+        for order, state in list(self.state["orders"].items()):
+            if _at(state["ask_at"]) <= self.now():
+                await self.ask_bank(order)
+
+    def next_moment(self) -> datetime | None:
+        moments = [_at(due["from"]) for due in self.state["reports"].values()] + [_at(o["ask_at"]) for o in self.state["orders"].values()]
+        coming = self.state["requested"]  # periods are numbered from 1: this is the index of the next one
+        if coming < len(self.state.get("periods", [])):
+            moments.append(_at(self.state["periods"][coming]["request_from"]))
+        return min(moments, default=None)
+
+    def finished(self) -> bool:
+        """Every period has been requested, paid and reported."""
+        periods = self.state.get("periods")
+        return (
+            bool(periods)
+            and self.state["requested"] == len(periods)
+            and not self.tasks
+            and not self.state["reports"]
+            and not self.state["orders"]
+        )
+
+    async def open_request(self, n: int) -> None:
+        """A new cycle. The first request may come with the signature; the next opens ten working days before its period."""
+        if n > 1 and not self.inbox and self.state.get("cycle", 1) != n:
+            self.state["cycle"] = n
+            await self.continue_as_new()
+        done = await self.record(f"request:{n}", opens=[Opening(kind="request_cash", whom=str(n))])
+        if not done.refused:
+            self.state["requested"] = n
+
+    async def open_report(self, n: str, due: datetime) -> None:
+        done = await self.record(
+            f"report:{n}",
+            [Event(type="report.due", data={"instalment": int(n)})],
+            [Opening(kind="submit_report", whom=n, due=due)],
+        )
+        if not done.refused:
+            del self.state["reports"][n]
+
+    # -- what people do --------------------------------------------------------------------------------------------------------------
+
+    async def answer(self, heard: Heard) -> None:
+        n = heard.whom.split("-")[0]
+        about: dict[str, Any] = {"instalment": int(n)} if n.isdigit() else {}
+        match heard.kind, heard.verdict:
+            case "reserve_funds", "reserve" | "top_up":
+                await self.count(heard, [Event(type="funds.reserved", take=["number", "vendor_number", "currency", "amount", "lines"])])
+            case "reserve_funds", "cannot_reserve":
+                await self.count(heard, [Event(type="funds.reservation_refused")])
+            case "request_cash", "submit":
+                event = Event(type="cash.requested", data=about, take=["face"])
+                both = [Opening(kind="check_request", whom=heard.whom)] if TRACKS[self.view.track].side_by_side else []
+                await self.count(heard, [event], [Opening(kind="certify_request", whom=heard.whom), *both])
+            case "request_cash", "nothing_needed":
+                await self.count(heard, [Event(type="cash.not_needed", data=about)])
+            case "certify_request", "certify" | "certify_reduced":
+                event = Event(type="cash.certified", data=about, take=["lines"])
+                await self.count(heard, [event], self.after_checks(heard, "check_request"))
+            case "check_request", "pass" | "pass_reduced":
+                event = Event(type="cash.checked", data=about, take=["lines", "coding"])
+                await self.count(heard, [event], self.after_checks(heard, "certify_request"))
+            case (("certify_request" | "check_request" | "release_cash"), "return"):
+                await self.returned(heard, n, "cash.returned", "request_cash")
+            case "release_cash", "release":
+                await self.release(heard, about)
+            case "release_cash", "refuse":
+                await self.count(heard, [Event(type="cash.returned", data=about | {"refused": True})])
+            case "resolve_payment_problem", verdict:
+                await self.resolve(heard, verdict)
+            case "submit_report", "submit":
+                event = Event(
+                    type="report.submitted",
+                    data=about,
+                    take=["lines", "refunds", "balance", "indicators", "sha256", "signed_by", "signed_on"],
+                )
+                reviews = [Opening(kind=kind, whom=heard.whom) for kind in ("review_report_programme", "review_report_finance")]
+                if await self.count(heard, [event], reviews):
+                    self.state["reviewing"][heard.whom] = []
+            case (("review_report_programme" | "review_report_finance"), "return"):
+                await self.returned(heard, n, "report.reviewed", "submit_report")
+            case ("review_report_programme" | "review_report_finance") as kind, verdict:
+                event = Event(type="report.reviewed", data=about | {"side": kind.rsplit("_", 1)[1], "result": verdict}, take=["lines"])
+                await self.count(heard, [event])
+            case _:
+                await self.count(heard)
+
+    def after_checks(self, heard: Heard, other: str) -> list[Opening]:
+        """One after the other, the second check follows the first; side by side, the release follows whichever comes last."""
+        if heard.kind == "certify_request" and not TRACKS[self.view.track].side_by_side and not self.is_open("check_request", heard.whom):
+            return [Opening(kind="check_request", whom=heard.whom)]
+        return [] if self.is_open(other, heard.whom) else [Opening(kind="release_cash", whom=heard.whom)]
+
+    def is_open(self, kind: str, whom: str) -> bool:
+        return any(t.kind == kind and t.whom == whom for t in self.tasks.values())
+
+    async def returned(self, heard: Heard, n: str, event: str, again: str) -> None:
+        """Back to the partner: what stood beside it is closed, and the same thing is asked for again."""
+        times = int(self.state["returns"].get(f"{again}:{n}", 0)) + 1
+        beside = [
+            Closing(task=t.id, why="returned") for t in self.tasks.values() if t.whom == heard.whom and heard.task and t.id != heard.task.id
+        ]
+        happened = Event(type=event, data={"instalment": int(n), "result": "returned", "side": heard.kind.rsplit("_", 1)[1]})
+        if await self.count(heard, [happened], [Opening(kind=again, whom=f"{n}-return-{times}")], beside):
+            self.state["returns"][f"{again}:{n}"] = times
+
+    # -- the bank ------------------------------------------------------------------------------------------------------------------
+
+    async def release(self, heard: Heard, about: dict[str, Any]) -> None:
+        """Every check holds at this moment, or nothing moves; the order is recorded, then sent."""
+        await self.screen("before_release")
+        done = await self.count(
+            heard, [Event(type="cash.released", data=about, take=["amount", "value_date"]), Event(type="payment.ordered", data=about)]
+        )
+        if done:
+            await self.send(done.facts["order"], done.facts.get("late_at"))
+
+    async def send(self, order: str, late_at: str | None) -> None:
+        now = self.now()
+        self.state["orders"][order] = {
+            "ask_at": (now + ASK_BANK_EVERY).isoformat(),
+            "late_at": late_at or (now + timedelta(days=4)).isoformat(),
+            "words": 0,
+            "confirmed": False,
+        }
+        answer: BankAnswer = await workflow.execute_activity_method(
+            Effects.order_payment, Order(order=order, at=now, clock=self.clock), summary=f"Order payment {order}", **EXTERNAL
+        )
+        await self.take_words(order, answer)
+
+    async def ask_bank(self, order: str) -> None:
+        answer: BankAnswer = await workflow.execute_activity_method(
+            Effects.ask_bank, Order(order=order, at=self.now(), clock=self.clock), summary=f"Ask the bank about {order}", **EXTERNAL
+        )
+        self.state["orders"][order]["ask_at"] = (self.now() + ASK_BANK_EVERY).isoformat()
+        await self.take_words(order, answer)
+
+    async def take_words(self, order: str, answer: BankAnswer) -> None:
+        """Each word of the bank once; money is booked for the first confirmation of the right amount, and for no other."""
+        known = self.state["orders"][order]
+        words = [w for w in answer.words if w.kind in ("confirmed", "refused")]
+        for nth, word in enumerate(words[known["words"] :], known["words"] + 1):
+            data = {"order": order, "bank_reference": word.reference, "at": word.at.isoformat() if word.at else None}
+            if word.kind == "refused":
+                await self.problem(order, f"refused:{nth}", Event(type="payment.refused", data=data | {"why": word.reason}))
+            elif known["confirmed"]:
+                await self.problem(order, f"twice:{nth}", Event(type="payment.anomaly", data=data | {"kind": "twice"}))
+            elif not word.same_amount:
+                await self.problem(order, f"amount:{nth}", Event(type="payment.anomaly", data=data | {"kind": "other_amount"}))
+            else:
+                done = await self.record(f"confirmed:{order}", [Event(type="payment.confirmed", data=data)])
+                if done.refused:
+                    await self.problem(order, f"not_ordered:{nth}", Event(type="payment.anomaly", data=data | {"kind": "not_ordered"}))
+                else:
+                    known["confirmed"] = True
+                    if report := done.facts.get("report"):
+                        self.state["reports"][str(report["instalment"])] = {"from": report["from"], "due": report["due"]}
+        known["words"] = max(known["words"], len(words))
+        if known["confirmed"] or known["words"]:
+            if known.get("watched"):
+                del self.state["orders"][order]
+            else:
+                known |= {"watched": True, "ask_at": (self.now() + WATCH_AFTER).isoformat()}
+        elif _at(known["late_at"]) <= self.now() and not known.get("late"):
+            known["late"] = True
+            kind = "unknown" if answer.unknown else "late"
+            await self.problem(order, "late", Event(type="payment.anomaly", data={"order": order, "kind": kind}))
+
+    async def problem(self, order: str, key: str, event: Event) -> None:
+        """A person looks at it; until then no second order for this instalment."""
+        opens = [] if self.is_open("resolve_payment_problem", order) else [Opening(kind="resolve_payment_problem", whom=order)]
+        await self.record(f"{key}:{order}", [event], opens)
+
+    async def resolve(self, heard: Heard, verdict: str) -> None:
+        order = heard.whom
+        event = Event(type="payment.problem_resolved", data={"order": order, "verdict": verdict}, take=["amount"])
+        again = [Event(type="payment.ordered", data={"again": order})] if verdict == "send_again" else []
+        done = await self.count(heard, [event, *again])
+        if done and again:
+            self.state["orders"].pop(order, None)
+            await self.send(done.facts["order"], done.facts.get("late_at"))
+        elif done and verdict == "cancel_payment":
+            self.state["orders"].pop(order, None)
+
+
+def _at(iso: str) -> datetime:
+    return datetime.fromisoformat(iso)
+
+
+@workflow.defn
+class CashTransfer(CashStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
+
+
+@workflow.defn
+class EmergencyCashTransfer(CashStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()

@@ -1,0 +1,157 @@
+"""Committee review: independent people answer the eight questions and recommend; an opinion not given is never a yes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.engine import Closing, Event, Opening, StageInput, StageOutcome
+    from schemas.findings import Finding
+    from workflows.stage import Fell, Heard, Stage
+
+
+@dataclass(frozen=True)
+class Track:
+    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation."""
+
+    consolidated: bool
+
+
+STANDARD = Track(consolidated=True)
+EMERGENCY = Track(consolidated=False)
+TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
+
+RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "recommend": ("recommended", "in_approval"),
+        "recommend_with_conditions": ("recommended_with_conditions", "in_approval"),
+        "not_recommend": ("not_recommended", "in_approval"),
+        "return": ("returned", "drafting"),
+    }
+)
+"""Verdict of the consolidation: result of the review, and the status it leads to."""
+
+
+class ReviewStage(Stage):
+    async def procedure(self) -> StageOutcome:
+        if not self.start.carried:
+            facts = await self.begin()
+            self.state |= {"kind": facts["kind"], "quorum": facts["quorum"], "spoken": [], "approver": ""}
+            await self.record("start", opens=[Opening(kind="prepare_review")])
+        while True:
+            if self.full():
+                await self.continue_as_new()
+            heard = await self.hear()
+            if self.view.ended:
+                return await self.close("ended")
+            if isinstance(heard, Fell):
+                await self.replace_silent(heard)
+            elif heard is not None and (result := await self.answer(heard)):
+                return await self.close(result)
+
+    async def answer(self, heard: Heard) -> str | None:
+        """The result, once there is one."""
+        match heard.kind, heard.verdict:
+            case "prepare_review", "convene":
+                if done := await self.convene(heard, "review.convened"):
+                    self.state["approver"] = done["overall_approver"]
+            case "prepare_review", "correct_clerical":
+                await self.count(heard, [Event(type="review.corrected", take=["fields"])])
+            case "prepare_review", "return":
+                return await self.conclude(heard, "return")
+            case "give_opinion", "recuse":
+                await self.recused(heard)
+            case "give_opinion", verdict:
+                await self.opinion(heard, verdict)
+            case "recuse", _:
+                await self.recused(heard)
+            case "reform_committee", "replace":
+                await self.convene(heard, "review.reformed")
+            case "ask", _:
+                question = Opening(kind="answer_question", whom=f"{heard.said.actor}-{heard.said.key}")
+                await self.count(heard, [Event(type="review.question_asked", data={"task": heard.said.task}, take=["to"])], [question])
+            case "answer_question", "answer":
+                await self.count(heard, [Event(type="review.question_answered", data={"question": heard.whom})])
+            case "consolidate_recommendation", verdict:
+                return await self.conclude(heard, verdict)
+            case _:
+                await self.count(heard)
+        return None
+
+    async def convene(self, heard: Heard, event: str) -> dict[str, Any] | None:
+        """People are named; each is asked for an opinion."""
+        happened = Event(type=event, data={"round": self.start.round}, take=["members", "overall_approver", "meeting_on"])
+        done = await self.count(heard, [happened], [Opening(kind="give_opinion", each="members")])
+        return done.facts if done else None
+
+    async def opinion(self, heard: Heard, verdict: str) -> None:
+        """An opinion is kept for ever. When the quorum has spoken, the recommendation can be consolidated."""
+        spoken = [*self.state["spoken"], heard.whom]
+        event = Event(
+            type="review.opinion_given",
+            data={"round": self.start.round, "member": heard.whom, "verdict": verdict, "purpose": "review"},
+            take=["answers", "conditions"],
+        )
+        opens = [] if len(spoken) < self.state["quorum"] or self.consolidating() else [self.consolidation()]
+        if await self.count(heard, [event], opens):
+            self.state["spoken"] = spoken
+
+    async def recused(self, heard: Heard) -> None:
+        """A conflict leaves the quorum; the secretary forms the committee anew."""
+        task, said = heard.task, heard.said
+        assert task is not None
+        if task.kind != "give_opinion" or task.whom != said.actor:
+            await self.refuse(
+                heard, Finding(rule="not_a_member", message="Only a member who has still to speak can recuse.", path="$.task")
+            )
+            return
+        event = Event(type="review.member_recused", data={"round": self.start.round, "member": task.whom})
+        reform = (
+            [] if any(t.kind == "reform_committee" for t in self.tasks.values()) else [Opening(kind="reform_committee", whom=task.whom)]
+        )
+        closes = [Closing(task=task.id, why="recused")] if not heard.verdict else []
+        await self.count(heard, [event], reform, closes)
+
+    async def replace_silent(self, fell: Fell) -> None:
+        """Two working days after the due day the secretary may replace a silent member. Silence itself decides nothing."""
+        if fell.moment.does == "replaceable" and not any(t.kind == "reform_committee" for t in self.tasks.values()):
+            await self.record(f"silent:{fell.task.whom}", opens=[Opening(kind="reform_committee", whom=f"silent-{fell.task.whom}")])
+
+    def consolidating(self) -> bool:
+        return any(t.kind == "consolidate_recommendation" for t in self.tasks.values())
+
+    def consolidation(self) -> Opening:
+        return Opening(kind="consolidate_recommendation", candidates=[self.state["approver"]] if self.state["approver"] else [])
+
+    async def conclude(self, heard: Heard, verdict: str) -> str | None:
+        """Recommended and not recommended go to the approver; returned goes back to drafting, and both sides accept again."""
+        result, status = RESULTS[verdict]
+        events = [
+            Event(
+                type="review.concluded",
+                data={"round": self.start.round, "result": result, "verdict": verdict},
+                take=["conditions", "departs_because"],
+            ),
+            Event(type="case.status_changed", data={"to": status, "trigger": "return" if result == "returned" else "recommendation"}),
+        ]
+        if result == "returned":
+            events.append(Event(type="document.unlocked", data={"why": "returned"}))
+        others = [Closing(task=t, why="concluded") for t in self.tasks if heard.task is None or t != heard.task.id]
+        return result if await self.count(heard, events, closes=others) else None
+
+
+@workflow.defn
+class CommitteeReview(ReviewStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
+
+
+@workflow.defn
+class EmergencyCommitteeReview(ReviewStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()

@@ -1,0 +1,120 @@
+"""Obligations: every promise to do something later is a task with a due date, an owner and a consequence that fires by itself.
+
+One workflow for a partner in an office and one for a case, started with the first obligation, ended when none is open; conditions of
+review and approval are closed here too. The consequence is a block in the record; meeting the obligation lifts that block alone.
+"""
+
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.engine import Closing, Event, Moment, Opening, StageInput, StageOutcome
+    from workflows.stage import Fell, Heard, Stage
+
+OUTCOMES = {"accept": "obligation.met", "extend": "obligation.extended", "write_off": "obligation.written_off"}
+
+
+class ObligationsStage(Stage):
+    async def procedure(self) -> StageOutcome:
+        stale = not self.start.carried
+        while True:
+            if stale:
+                await self.look()
+                stale = False
+            if not self.tasks:
+                return await self.close("none_open")
+            if self.full():
+                await self.continue_as_new()
+            heard = await self.hear()
+            if isinstance(heard, Heard):
+                await self.answer(heard)
+            elif isinstance(heard, Fell):
+                await self.fell(heard)
+            stale = heard is None or not self.tasks
+
+    async def look(self) -> None:
+        """Open what was created, close what was met elsewhere (a report met the duty to report)."""
+        facts = await self.begin()
+        wanted = {o["id"]: o for o in facts.get("open", [])}
+        conditions = {c["id"]: c for c in facts.get("conditions", [])}
+        have = {task.whom.split(" ")[0] for task in self.tasks.values()}
+        opens = [self.obligation(o) for id_, o in wanted.items() if id_ not in have and not o.get("evidence_in")]
+        opens += [
+            Opening(kind="check_obligation_evidence", whom=id_, roles=[o["verifier_role"]])
+            for id_, o in wanted.items()
+            if id_ not in have and o.get("evidence_in") and o.get("verifier_role")
+        ]
+        opens += [
+            Opening(kind="meet_condition", whom=id_, roles=[c["owner_role"]], candidates=c.get("candidates", []), due=c.get("due"))
+            for id_, c in conditions.items()
+            if id_ not in have
+        ]
+        gone = [
+            Closing(task=task.id, why="met")
+            for task in self.tasks.values()
+            if task.whom.split(" ")[0] not in wanted and task.whom.split(" ")[0] not in conditions
+        ]
+        if opens or gone:
+            await self.record(
+                f"look:{'+'.join(o.kind[0] + o.whom for o in opens)}:{'+'.join(c.task for c in gone)}", opens=opens, closes=gone
+            )
+
+    def obligation(self, o: dict[str, Any], again: str = "") -> Opening:
+        return Opening(
+            kind="meet_obligation",
+            whom=o["id"] + (f" {again}" if again else ""),
+            roles=[o["owner_role"]],
+            candidates=o.get("candidates", []),
+            due=o.get("due"),
+            moments=[Moment.model_validate(m) for m in o.get("moments", [])],
+            data={"obligation": o["id"]},
+        )
+
+    async def answer(self, heard: Heard) -> None:
+        id_ = heard.whom.split(" ")[0]
+        data = {"obligation": id_}
+        match heard.kind, heard.verdict:
+            case "meet_obligation", "submit_evidence":
+                event = Event(type="obligation.evidence_submitted", data=data, take=["documents"])
+                await self.count(heard, [event], [self.next_task(heard, "check_obligation_evidence")])
+            case "meet_obligation", verdict:
+                event = Event(type="obligation.decision_asked", data=data | {"verdict": verdict}, take=["until"])
+                await self.count(heard, [event], [self.next_task(heard, "decide_obligation")])
+            case (("check_obligation_evidence" | "decide_obligation"), "refuse"):
+                await self.count(heard, [Event(type="obligation.evidence_refused", data=data)], [self.next_task(heard, "meet_obligation")])
+            case (("check_obligation_evidence" | "decide_obligation"), verdict):
+                await self.count(heard, [Event(type=OUTCOMES[verdict], data=data, take=["until"])])
+            case "meet_condition", verdict:
+                await self.count(heard, [Event(type="condition.met" if verdict == "met" else "condition.waived", data={"condition": id_})])
+            case _:
+                await self.count(heard)
+
+    def next_task(self, heard: Heard, kind: str) -> Opening:
+        """Whoever has it now, the due moment of the obligation stays where it was, and with it what happens then."""
+        assert heard.task is not None
+        id_ = heard.whom.split(" ")[0]
+        kept = [m for m in heard.task.moments if m.does not in ("remind", "escalate")]
+        due = next((m.at for m in kept if m.does == "overdue"), None) if kind == "meet_obligation" else None
+        return Opening(kind=kind, whom=f"{id_} after {heard.said.key}", due=due, moments=kept, data={"obligation": id_})
+
+    async def fell(self, fell: Fell) -> None:
+        """The due moment has passed unmet: the consequence fires. A notice only tells."""
+        id_ = fell.task.whom.split(" ")[0]
+        when = f"{fell.moment.at:%Y-%m-%d}"
+        if fell.moment.does == "overdue":
+            await self.record(
+                f"overdue:{id_}:{when}", [Event(type="obligation.overdue", data={"obligation": id_, "level": fell.moment.level})]
+            )
+        else:
+            await self.record(
+                f"{fell.moment.does}:{id_}:{when}",
+                [Event(type="obligation.reminded", data={"obligation": id_, "notice": fell.moment.does})],
+            )
+
+
+@workflow.defn
+class Obligations(ObligationsStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()

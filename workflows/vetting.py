@@ -1,0 +1,206 @@
+"""Vetting: is this an organisation we may and can work with? One for each partner in a country; many cases share it.
+
+It runs while something is open and ends when the levels asked for are concluded and vendor and account are confirmed; the next case
+that asks starts it again. It is no child of any case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.engine import Closing, Event, Opening, StageInput, StageOutcome
+    from workflows.stage import Heard, Stage
+
+
+@dataclass(frozen=True)
+class Track:
+    """What differs between the tracks: nothing but the level that is asked for, and which verdicts postpone instead of decide."""
+
+    level: str
+    deferrals: frozenset[str]
+
+
+STANDARD = Track(level="full", deferrals=frozenset({"assume_high"}))
+EMERGENCY = Track(level="emergency", deferrals=frozenset({"assume_high", "assume_low_capacity", "defer", "explain"}))
+TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
+
+ELEMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "sign_partner_declaration": "declaration",
+        "provide_registration": "registration",
+        "verify_partner_profile": "profile",
+        "assess_core_values": "core_values",
+        "assess_psea": "psea",
+        "assess_hact": "hact",
+    }
+)
+"""Which element of the ledger each task closes."""
+
+
+class VettingStage(Stage):
+    async def procedure(self) -> StageOutcome:
+        facts = await self.begin()
+        if not self.start.carried:
+            await self.open_what_is_needed(facts)
+        while True:
+            if not self.tasks:
+                facts = await self.begin()  # has another case asked meanwhile?
+                if not self.needed(facts) and not facts.get("unconcluded"):
+                    return await self.close("concluded")
+                await self.open_what_is_needed(facts)
+            if self.full():
+                await self.continue_as_new()
+            heard = await self.hear()
+            if isinstance(heard, Heard):
+                await self.answer(heard)
+            elif heard is None:
+                await self.open_what_is_needed(await self.begin())
+
+    def needed(self, facts: dict[str, Any]) -> list[dict[str, Any]]:
+        """The elements that the levels asked for need and that nobody has been asked for yet."""
+        asked = {(task.kind, task.whom) for task in self.tasks.values()}
+        return [n for n in facts.get("needed", []) if (n["kind"], n.get("whom", "")) not in asked]
+
+    async def open_what_is_needed(self, facts: dict[str, Any]) -> None:
+        """Screen first, always; then one task for each element missing; if nothing is missing, the conclusion."""
+        if not facts.get("cases"):
+            return  # nobody asks
+        screened = await self.screen("vetting")
+        open_kinds = {(task.kind, task.whom) for task in self.tasks.values()}
+        opens = [Opening(kind=n["kind"], whom=n.get("whom", ""), candidates=n.get("candidates", [])) for n in self.needed(facts)]
+        for hit in screened.open_hits:
+            kind = "second_check_hit" if hit in facts.get("second_check", []) else "dispose_screening_hit"
+            if (kind, hit) not in open_kinds:
+                opens.append(Opening(kind=kind, whom=hit))
+        self.state["second"] = sorted({*self.state.get("second", []), *screened.second})
+        if not opens and not self.tasks and facts.get("unconcluded"):
+            opens.append(Opening(kind="conclude_vetting", whom=self.conclusion))
+        if opens:
+            levels = "+".join(facts.get("levels", []))
+            await self.record(
+                f"start:{levels}:{self.conclusion}:{'+'.join(sorted(f'{o.kind}{o.whom}' for o in opens))}",
+                [
+                    Event(
+                        type="vetting.started",
+                        data={"levels": facts.get("levels", []), "elements_needed": [n["element"] for n in self.needed(facts)]},
+                    )
+                ]
+                if not self.state.get("started")
+                else [],
+                opens,
+            )
+            self.state["started"] = True
+
+    @property
+    def conclusion(self) -> str:
+        """Tells the conclusions of one vetting apart: the first, and the one after each answer of the partner."""
+        answers = int(self.state.get("answers", 0))
+        run = str(self.start.view.version)
+        return f"{run}-after-answer-{answers}" if answers else run
+
+    def then(self, *opens: Opening, without: str) -> list[Opening]:
+        """What follows, and the conclusion when nothing else of the vetting is left open."""
+        vendor = {"set_up_vendor", "confirm_bank_account"}
+        left = [t for t in self.tasks.values() if t.id != without and t.kind not in vendor]
+        if opens or left:
+            return list(opens)
+        return [Opening(kind="conclude_vetting", whom=self.conclusion)]
+
+    async def answer(self, heard: Heard) -> None:
+        """Each verdict with what follows from it."""
+        task = heard.task
+        assert task is not None
+        whom, me = task.whom, task.id
+        hit = whom.removesuffix(":again")
+        match task.kind, heard.verdict:
+            case "dispose_screening_hit", "false_positive" if hit in self.state.get("second", []):
+                await self.count(
+                    heard, [Event(type="screening.second_check_asked", data={"hit": hit})], [Opening(kind="second_check_hit", whom=hit)]
+                )
+            case ("dispose_screening_hit", "false_positive") | ("second_check_hit", "agree"):
+                event = Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "false_positive"})
+                await self.count(heard, [event], self.then(without=me))
+            case "second_check_hit", "disagree":
+                await self.count(
+                    heard,
+                    [Event(type="screening.hit_reopened", data={"hit": hit})],
+                    [Opening(kind="dispose_screening_hit", whom=f"{hit}:again")],
+                )
+            case "dispose_screening_hit", "true_match":
+                events = [
+                    Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "true_match"}),
+                    Event(type="clearance.refused", data={"reason_code": "sanctions", "levels": "all"}),
+                ]
+                await self.count(heard, events, closes=self.all_but(me))
+            case kind, verdict if kind in ELEMENTS:
+                event = Event(type="vetting.element_recorded", data={"element": ELEMENTS[kind], "verdict": verdict, "task": kind})
+                await self.count(heard, [event], self.then(without=me))
+            case "weigh_partner_flag", verdict:
+                event = Event(type="partner.flag_weighed", data={"flag": whom, "verdict": verdict})
+                await self.count(heard, [event], [] if verdict == "escalate" else self.then(without=me))
+            case "resolve_conflict_of_interest", verdict:
+                event = Event(type="vetting.element_recorded", data={"element": f"conflict:{whom}", "verdict": verdict, "task": task.kind})
+                await self.count(heard, [event], self.then(without=me))
+            case "provide_vetting_information", verdict:
+                self.state["answers"] = int(self.state.get("answers", 0)) + 1
+                event = Event(type="vetting.information_provided", data={"verdict": verdict}, take=["items"])
+                if not await self.count(heard, [event], self.then(without=me)):
+                    self.state["answers"] -= 1
+            case "conclude_vetting", _:
+                await self.conclude(heard)
+            case "set_up_vendor", "set_up":
+                event = Event(
+                    type="vendor.account_changed",
+                    data={"result": "set_up"},
+                    take=["vendor_number", "account_ref", "account_holder", "currency", "bank_country"],
+                )
+                await self.count(heard, [event], [Opening(kind="confirm_bank_account", whom=whom)])
+            case "set_up_vendor", verdict:
+                event = Event(type="vendor.account_changed", data={"result": verdict})
+                await self.count(heard, [event], [Opening(kind="set_up_vendor", whom=f"{whom or 'first'}+")])
+            case "confirm_bank_account", "confirm":
+                await self.count(heard, [Event(type="vendor.confirmed")])
+            case "confirm_bank_account", "refuse":
+                event = Event(type="vendor.account_changed", data={"result": "refused"})
+                await self.count(heard, [event], [Opening(kind="set_up_vendor", whom=f"{whom or 'first'}+")])
+            case _:
+                await self.count(heard)
+
+    async def conclude(self, heard: Heard) -> None:
+        """The partner is cleared, asked for more, or refused with every case that waits for it."""
+        levels = self.state.get("levels") or [TRACKS[self.view.track].level]
+        match heard.verdict:
+            case "request_information":
+                event = Event(type="vetting.information_requested", take=["items", "court"])
+                await self.count(heard, [event], [Opening(kind="provide_vetting_information", whom=self.conclusion)])
+            case "reject":
+                await self.count(
+                    heard,
+                    [Event(type="clearance.refused", data={"levels": "all"})],
+                    closes=self.all_but(heard.task.id if heard.task else ""),
+                )
+            case verdict:
+                event = Event(type="clearance.granted", data={"level": levels[0], "verdict": verdict}, take=["conditions", "deferrals"])
+                await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")])
+
+    def all_but(self, task: str) -> list[Closing]:
+        """Whatever else was asked for is no longer needed."""
+        return [Closing(task=t, why="refused") for t in self.tasks if t != task]
+
+
+@workflow.defn
+class Vetting(VettingStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
+
+
+@workflow.defn
+class EmergencyVetting(VettingStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
