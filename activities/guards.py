@@ -6,14 +6,14 @@ the table does.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 import asyncpg
 
 from activities.settling import Draft, Settling
 from db.sql import queries
-from policy import transitions
+from policy import screening, transitions
 from policy.pack import Pack
 from schemas.findings import Finding
 from schemas.messages import Decision
@@ -46,10 +46,11 @@ async def screening_of(conn: asyncpg.Connection, partner_subject: str, at: datet
     """The screening of `partner:<office>:<id>` at the moment `at`. Never waived, never deferred (IDP)."""
     last = await conn.fetchrow(SQL["last_screening"], partner_subject)
     hits = await conn.fetch(SQL["hits_of"], partner_subject)
-    fresh = last is not None and at <= last["done_at"] + timedelta(days=pack["vetting.screening_days"])
+    fresh = last is not None and screening.fresh(last["done_at"].date(), at.date(), None, pack)
     if last is not None and fresh:
         screened = {(item["name"], item["version"]) for item in last["lists"]}
-        fresh = all((row["name"], row["version"]) in screened for row in await conn.fetch(SQL["lists_in_force"], at.date()))
+        in_force = {(row["name"], row["version"]) for row in await conn.fetch(SQL["lists_in_force"], at.date())}
+        fresh = bool(in_force) and in_force <= screened  # a screening against no list is none
     return Standing(
         fresh=fresh,
         open_hits=tuple(row["id"] for row in hits if row["state"] != "true_match"),
@@ -82,7 +83,8 @@ def screening_findings(standing: Standing) -> list[Finding]:
         for hit in standing.open_hits
     ]
     found += [
-        Finding(rule="screening_true_match", message="The partner is on a sanctions list.", path=hit, source="IDP") for hit in standing.true_matches
+        Finding(rule="screening_true_match", message="The partner is on a sanctions list.", path=hit, source="IDP")
+        for hit in standing.true_matches
     ]
     return found
 
@@ -222,9 +224,36 @@ async def _before_start(s: Settling, event: Draft) -> Fact:
 
 
 # Authority and segregation are judged with the approval itself, listed officers and dates with each signature.
-@guard("authority", "segregation", "officers_listed", "no_future_date")
+@guard("authority")
 async def _judged(s: Settling, _event: Draft) -> Fact:
     return isinstance(s.said, Decision)
+
+
+# Who signed, and on which day, was judged with each signature, before it was recorded; the last move may come later, by itself.
+@guard("officers_listed", "no_future_date")
+async def _signed(s: Settling, event: Draft) -> Fact:
+    return bool(await s.db.fetchval(SQL["both_signed"], event.subject))
+
+
+@guard("segregation")
+async def _no_conflict(s: Settling, event: Draft) -> Fact:
+    """Duties are judged with the decision; what bars everybody is a conflict of interest that nobody has resolved."""
+    case = await s.case(event.subject)
+    rows = await s.db.fetch(SQL["conflicts"], case["partner_subject"], f"conflict:{case['reference']}:")
+    return [
+        Finding(
+            rule="conflict_of_interest",
+            message="A conflict of interest is blocking."
+            if row["result"] == "blocking"
+            else "A declared conflict of interest is not resolved.",
+            severity="refusal" if row["result"] == "blocking" else "wait",
+            path=row["element"],
+            source="casebook 1, task 11",
+            next_step="The head of office resolves it; a conflict of his own, the regional director.",
+        )
+        for row in rows
+        if row["result"] in ("open", "blocking")
+    ]
 
 
 @guard("screening_fresh")
@@ -297,12 +326,21 @@ async def _reservation(s: Settling, event: Draft) -> Fact:
     pack = await s.pack(subject=event.subject)
     if not pack["reservation.required"] or case["office_cash"] == 0:  # a supplies-only document needs none
         return True
-    return bool((await s.db.fetchrow(SQL["reserved"], event.subject))["amount"] > 0)
+    return bool(await s.db.fetchval(SQL["reserved"], event.subject) > 0)
 
 
 @guard("not_contingency")
 async def _not_contingency(s: Settling, event: Draft) -> Fact:
     return bool((await s.case(event.subject))["document_type"] != "contingency")
+
+
+@guard("notice_over", "termination_document")
+async def _notice(s: Settling, event: Draft) -> Fact:
+    """The last notice has run out, and it named the document that terminates."""
+    notice = await s.db.fetchrow(SQL["last_notice"], event.subject)
+    if notice is None or not notice["document_sha256"]:
+        return False
+    return bool(date.fromisoformat(notice["effective_on"]) <= await s.today())
 
 
 @guard("end_passed")

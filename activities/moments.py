@@ -24,7 +24,7 @@ def moments_of(
 ) -> list[Moment]:
     """Moments still to come of a task of `kind`, in order: after the `reminded`-th reminder and the `level`-th name of escalation.
 
-    `besides` are the moments that the task was opened with (an obligation's notices and its due). A task without a due moment has only these.
+    `besides` are the moments that the task was opened with (an obligation's notices and its due); without a due moment these are all.
     """
     found = list(besides)
     if due_at is not None:

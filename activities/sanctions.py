@@ -108,19 +108,25 @@ def parse(content: bytes, *, name: str = UN_CONSOLIDATED) -> SanctionsList:
             entries.append(entry)
     if faults or effective is None:
         raise SanctionsListUnreadable(faults)
-    return SanctionsList(name=name, version=version, effective=effective, sha256=hashlib.sha256(content).hexdigest(), entries=tuple(entries))
+    return SanctionsList(
+        name=name, version=version, effective=effective, sha256=hashlib.sha256(content).hexdigest(), entries=tuple(entries)
+    )
 
 
 async def load(conn: asyncpg.Connection, content: bytes, *, name: str = UN_CONSOLIDATED) -> Loaded:
-    """Read an edition and keep it, in one transaction. The same edition again changes nothing; another content under its version is refused."""
+    """Read an edition and keep it, in one transaction. The same edition again changes nothing; other content under its version is refused."""
     edition = parse(content, name=name)
     async with conn.transaction():
         # Two loaders of one list wait for each other, so that the second sees what the first kept.
         await conn.execute("SELECT pg_advisory_xact_lock(hashtext('sanctions_list'), hashtext($1))", edition.name)
-        kept = await conn.fetchrow("SELECT sha256, entries FROM sanctions_list WHERE name = $1 AND version = $2", edition.name, edition.version)
+        kept = await conn.fetchrow(
+            "SELECT sha256, entries FROM sanctions_list WHERE name = $1 AND version = $2", edition.name, edition.version
+        )
         if kept is not None:
             if kept["sha256"] != edition.sha256:
-                raise SanctionsListUnreadable([_fault(1, f"version {edition.version} of {edition.name} was loaded before with other content")])
+                raise SanctionsListUnreadable(
+                    [_fault(1, f"version {edition.version} of {edition.name} was loaded before with other content")]
+                )
             return Loaded(edition.name, edition.version, edition.effective, kept["entries"], repeated=True)
         await conn.execute(
             "INSERT INTO sanctions_list (name, version, effective, sha256, entries) VALUES ($1, $2, $3, $4, $5)",

@@ -24,7 +24,11 @@ SQL = queries("approval")
 APPROVES: dict[str, ladder.Object] = {"approve_document": "document", "approve_pca": "pca"}
 SIDES = {"sign_as_partner": "partner", "sign_for_office": "office"}
 
-ANNEX_OBJECTS = {"data_processing": "data_processing_agreement", "construction_conditions": "construction_conditions", "vehicle_loan": "vehicle_loan"}
+ANNEX_OBJECTS = {
+    "data_processing": "data_processing_agreement",
+    "construction_conditions": "construction_conditions",
+    "vehicle_loan": "vehicle_loan",
+}
 """Objects that are signed beside the document unless they are annexed to it."""
 
 
@@ -68,8 +72,6 @@ async def approval_given(s: Settling, event: Draft) -> None:
     """By whom, in which role, for which amount. Conditions of the approver become conditions of the case."""
     conditions = event.data.pop("conditions", None) or []
     event.data |= {
-        "actor": s.actor,
-        "role": s.said.role if s.said else "",
         "authority": s.said.role if s.said else "",
         "amount_usd": str(await office_total_usd(s)),
     }
@@ -79,13 +81,15 @@ async def approval_given(s: Settling, event: Draft) -> None:
 async def set_conditions(s: Settling, conditions: list[dict[str, Any]], *, stage: str, subject: str) -> None:
     """One `condition.set` each; the text goes into the content table, its hash into the event."""
     reference = reference_of(subject)
-    first = 1 + int(await s.db.fetchval(SQL["conditions_set"], subject, condition_id(reference, s.batch.round, stage, 0).rpartition(":")[0]))
+    first = 1 + int(
+        await s.db.fetchval(SQL["conditions_set"], subject, condition_id(reference, s.batch.round, stage, 0).rpartition(":")[0])
+    )
     for nth, condition in enumerate(conditions, first):
         text = await content.put(s.db, condition["text"], by=s.actor)
         s.append(
             "condition.set",
             {
-                "id": condition_id(reference, s.batch.round, stage, nth),
+                "condition": condition_id(reference, s.batch.round, stage, nth),
                 "text_sha256": text.sha256,
                 "owner_role": condition["owner_role"],
                 "gate": condition["gate"],
@@ -138,36 +142,32 @@ async def signing(s: Settling) -> None:
                 source="stages 7",
                 next_step=f"Sign {', '.join(wanted)} together.",
             )
-    officers = await _officers(s, case)
+    officers, calendar = await _officers(s, case), await s.calendar()
+    approved = {
+        row["object"]: calendar.local_date(row["at"]) for row in await s.db.fetch(SQL["approvals_of"], case["subject"], s.batch.round)
+    }
     signed = {(row["object"], row["side"]): row for row in await s.db.fetch(SQL["signatures_of"], [case["subject"], case["umbrella"]])}
     for at, item in enumerate(objects):
         path = f"$.data.objects[{at}]"
         signer = _signer(s, item)
         if given.count(item["object"]) > 1 or item["object"] not in {*wanted, *ANNEX_OBJECTS}:
             s.refuse("object_not_to_sign", f"The {item['object']} is not signed here, or twice.", path=f"{path}.object", source="stages 7")
-        if side == "partner" and signer not in officers:
-            s.refuse(
-                "officer_not_listed",
-                f"{signer} is not an authorised officer of the partner.",
-                path=f"{path}.signed_by",
-                source="PCA 1.1",
-                next_step="An officer listed in the PCA signs.",
-            )
-        if side == "office" and signer != decision.actor:
-            s.refuse("signs_for_another", "For the office only the person who decides signs.", path=f"{path}.signed_by", source="stages 7")
-        if item["object"] == "document" and item["sha256"] != case["document_sha256"]:
-            s.refuse(
-                "hash_differs",
-                "This is not the version that both sides accepted.",
-                path=f"{path}.sha256",
-                source="stages 5",
-                next_step=f"Sign version {case['document_version']}.",
-            )
         other = signed.get((item["object"], "office" if side == "partner" else "partner"))
-        if item["object"] != "document" and other is not None and other["sha256"] != item["sha256"]:
-            s.refuse("hash_differs", f"The other side signed another {item['object']}.", path=f"{path}.sha256", source="stages 7")
-        s.add(*signature.check_day(date.fromisoformat(item["signed_on"]), today, pack, path=f"{path}.signed_on"))
-        s.add(*signature.check_method(item["method"], pack, path=f"{path}.method"))
+        accepted = case["document_sha256"] if item["object"] == "document" else other["sha256"] if other else item["sha256"]
+        s.add(
+            *signature.check(
+                signed_on=date.fromisoformat(item["signed_on"]),
+                today=today,
+                not_before=approved.get("pca" if item["object"] == "pca" else "document", today),
+                method=item["method"],
+                signer=signer,
+                listed=officers if side == "partner" else {decision.actor},
+                sha256=item["sha256"],
+                accepted_sha256=accepted,
+                pack=pack,
+                path=path,
+            )
+        )
     for row in await s.db.fetch(SQL["open_conditions"], case["subject"], "before_signature"):
         s.add(_gate_shut(row))
     for block in await guards.blocked(s.db, [case["subject"], case["umbrella"], case["partner_subject"]], "signature"):
@@ -204,7 +204,7 @@ async def signature_recorded(s: Settling, event: Draft) -> None:
     case = await s.case()
     if event.data["object"] == "pca":
         event.subject = case["umbrella"]
-    event.data |= {"signed_by": _signer(s, event.data), "recorded_by": s.actor}
+    event.data["signed_by"] = _signer(s, event.data)
 
 
 @settles("document.signed", locks=("umbrella", "partner"))
@@ -218,57 +218,66 @@ async def document_signed(s: Settling, event: Draft) -> None:
         if side not in sides:
             s.wait("signature_missing", f"The {side} has not signed.", source="stages 7", next_step="Both sides sign.")
     if umbrella is None or umbrella["status"] != "signed":
-        s.wait("umbrella_signed", "The PCA is not signed.", source="eTools start_date_related_agreement_valid (ET)", next_step="It is signed first.")
+        s.wait(
+            "umbrella_signed",
+            "The PCA is not signed.",
+            source="eTools start_date_related_agreement_valid (ET)",
+            next_step="It is signed first.",
+        )
     if len(sides) < 2 or umbrella is None or umbrella["status"] != "signed":
         return
     programme = (await s.pinned_office()).programme(case["programme"])
-    dates = signature.dates(
+    programme_end = umbrella["end_on"] or (programme.end if programme else None)
+    dates = signature.document(
         requested_start=document.start or case["start_requested"],
         requested_end=document.end or case["end_requested"],
+        signatures=[row["signed_on"] for row in sides.values()],
+        pca_start=umbrella["start_on"] or umbrella["signed_on"],
+        pca_end=programme_end or date.max,
         if_late=document.if_late,
-        signed_on=[sides["partner"]["signed_on"], sides["office"]["signed_on"]],
-        pca_start=umbrella["start_on"],
-        pca_end=umbrella["end_on"] or (programme.end if programme else None),
-        pack=pack,
     )
     s.add(*dates.findings)
     received = calendar.local_date(case["received_at"])
     event.data |= {
-        "signed_on": dates.signed_on.isoformat(),
+        "later_signature": dates.signed_on.isoformat(),
         "start_requested": (document.start or case["start_requested"]).isoformat(),
-        "start_on": dates.start.isoformat(),
-        "end_on": dates.end.isoformat(),
+        "start": dates.start.isoformat(),
+        "end": dates.end.isoformat(),
         "periods": [
-            {"period": period.number, "start_on": period.start.isoformat(), "end_on": period.end.isoformat()}
+            {"period": period.number, "start": period.start.isoformat(), "end": period.end.isoformat()}
             for period in periods(dates.start, dates.end, pack["document.quarter_months"])
         ],
-        "amount": str(budget.totals(document).office_cash),
+        "authorised": str(budget.totals(document).office_cash),
         "currency": document.currency,
         "days_a": calendar.working_days(received, dates.signed_on),
-        "days_b": calendar.working_days(calendar.local_date(case["first_partner_act"]), dates.signed_on) if case["first_partner_act"] else None,
-        "days_c": calendar.working_days(calendar.local_date(case["review_submitted_at"]), dates.signed_on) if case["review_submitted_at"] else None,
+        "days_b": calendar.working_days(calendar.local_date(case["first_partner_act"]), dates.signed_on)
+        if case["first_partner_act"]
+        else None,
+        "days_c": calendar.working_days(calendar.local_date(case["review_submitted_at"]), dates.signed_on)
+        if case["review_submitted_at"]
+        else None,
     }
-    await _owed_from_signature(s, case, dates.signed_on, dates.end, programme.end if programme else umbrella["end_on"], rows)
+    await _owed_from_signature(s, case, dates, programme_end, rows)
 
 
-async def _owed_from_signature(s: Settling, case: Row, signed_on: date, end_on: date, programme_end: date | None, signatures: list[Row]) -> None:
-    """Obligations that the last signature creates on every track, and the due days that it sets."""
+async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, programme_end: date | None, signatures: list[Row]) -> None:
+    """Obligations that the last signature creates, on either track."""
     subject, pack = case["subject"], await s.pack()
-    if programme_end is not None and end_on > programme_end:
+    if programme_end is not None and dates.end > programme_end:
         await create(s, "new_pca_required", subject, due_on=programme_end, reason="crosses_programme")
     if any(row["method"] == "email" for row in signatures):
-        original = date.fromordinal(signed_on.toordinal() + int(pack["signature.original_days"]))
-        await create(s, "signed_original", subject, due_on=original, reason="email_signature")
+        await create(s, "signed_original", subject, due_on=signature.original_due(dates.signed_on, pack), reason="email_signature")
     for element in await s.db.fetch(SQL["elements_of"], case["partner_subject"]):
         expires = element["valid_until"]
-        if expires is not None and signed_on <= expires < end_on and element["source"] not in ("assumed", "deferred"):
-            await create(
-                s,
-                "assessment_renewal",
-                case["partner_subject"],
-                what=f"{element['element']}:{expires.isoformat()}",
-                due_on=expires,
-                owner_role="assurance_officer" if element["element"] in ("psea", "hact") else "partner_focal_point",
-                reason=element["element"],
-                cases=(subject,),
-            )
+        if expires is None or element["source"] in ("assumed", "deferred") or not dates.signed_on <= expires < dates.end:
+            continue
+        await create(
+            s,
+            "assessment_renewal",
+            case["partner_subject"],
+            what=f"{element['element']}:{expires.isoformat()}",
+            due_on=expires,
+            owner_role="assurance_officer" if element["element"] in ("psea", "hact") else "partner_focal_point",
+            reason=element["element"],
+            cases=(subject,),
+        )

@@ -4,19 +4,18 @@ The status moves by `policy.transitions` alone; overlays (hold, suspension, noti
 one restores nothing. Texts stay in the content store: events carry their hashes.
 """
 
-import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from activities.guards import SQL, move_case
+from activities.screen import vetting_start
 from activities.settling import Draft, Settling, judges, settles
 from activities.view import ENDS
 from db.content import canonical, sha256
 from policy import transitions
-from policy.transitions import AFTER_LAST_SIGNATURE, BEFORE_LAST_SIGNATURE
-from schemas.engine import CaseView, Clock, Start, StageInput
+from policy.transitions import BEFORE_LAST_SIGNATURE
 from schemas.messages import CONFIDENTIAL, ContentRef
-from schemas.names import block_id, office_and_partner, reference_of, vetting_workflow
+from schemas.names import block_id
 
 SUSPENSION = "suspension"
 NOTICE = "notice"
@@ -31,7 +30,9 @@ async def status_changed(s: Settling, event: Draft) -> None:
     await move_case(s, event)
     if event.data["to"] not in ENDS or case["status"] not in BEFORE_LAST_SIGNATURE:
         return
-    if await s.db.fetchval('SELECT EXISTS (SELECT 1 FROM waiting WHERE subject = $1 AND "case" = $2)', case["partner_subject"], event.subject):
+    if await s.db.fetchval(
+        'SELECT EXISTS (SELECT 1 FROM waiting WHERE subject = $1 AND "case" = $2)', case["partner_subject"], event.subject
+    ):
         s.append("waiting.left", {"case": event.subject}, subject=case["partner_subject"])
     umbrella = await s.db.fetchrow(SQL["umbrella_row"], case["umbrella"])
     if umbrella is None or umbrella["status"] != "draft" or umbrella["carrier"] != event.subject:
@@ -76,9 +77,17 @@ async def rejected(s: Settling, event: Draft) -> None:
 async def left(s: Settling, event: Draft) -> None:
     """By which side, and where the reason is kept."""
     side = "partner" if s.said is not None and s.said.role.startswith("partner_") else "office"
+    for name in ("reason", "justification"):
+        event.data.pop(name, None)  # the text stays in the content store
     text = "reason_sha256" if event.type == "case.withdrawn" else "justification_sha256"
     event.data |= {"by": event.data.get("by", side), text: _said_sha256(s)}
-    if event.type == "case.withdrawn" and side == "office" and s.message is not None and s.message.role == "focal_point" and not s.data.get("note"):
+    if (
+        event.type == "case.withdrawn"
+        and side == "office"
+        and s.message is not None
+        and s.message.role == "focal_point"
+        and not s.data.get("note")
+    ):
         s.refuse(
             "note_required",
             "The office withdraws with a note of the head of office.",
@@ -115,7 +124,12 @@ async def ended(s: Settling, event: Draft) -> None:
 async def may_hold(s: Settling) -> None:
     """Before the last signature only, once at a time, with an end not further away than the pack allows."""
     case = await s.case()
-    _overlay(s, case["status"], "hold", {"reason": bool(s.data.get("reason")), "until": bool(s.data.get("until")), "not_on_hold": not case["held"]})
+    _overlay(
+        s,
+        case["status"],
+        "hold",
+        {"reason": bool(s.data.get("reason")), "until": bool(s.data.get("until")), "not_on_hold": not case["held"]},
+    )
     await _hold_in_limits(s)
 
 
@@ -140,7 +154,8 @@ async def held(s: Settling, event: Draft) -> None:
     ends = calendar.end_of_business(until)
     review = calendar.moment(calendar.add_working_days(until, -int(pack["hold.review_before_days"])), calendar.open)
     event.data |= {"until": ends.isoformat(), "reason_sha256": _said_sha256(s)}
-    s.facts |= {"hold_until": ends.isoformat(), "review_at": max(review, s.at).isoformat()}
+    event.data.pop("reason", None)  # the text stays in the content store
+    s.facts |= {"hold_until": ends.isoformat(), "review_hold": max(review, s.at).isoformat()}
 
 
 @settles("case.resumed")
@@ -164,7 +179,9 @@ async def resumed(s: Settling, event: Draft) -> None:
     for row in rows:
         due = calendar.shifted(row["due_at"], since, s.at)
         if due != row["due_at"]:
-            s.append("task.shifted", {"task": row["id"], "from": row["due_at"].isoformat(), "due_at": due.isoformat()}, subject=event.subject)
+            s.append(
+                "task.shifted", {"task": row["id"], "from": row["due_at"].isoformat(), "due_at": due.isoformat()}, subject=event.subject
+            )
 
 
 # Suspension -----------------------------------------------------------------------------------------------------------------------
@@ -174,7 +191,10 @@ async def resumed(s: Settling, event: Draft) -> None:
 async def may_suspend(s: Settling) -> None:
     case = await s.case()
     _overlay(
-        s, case["status"], "suspend", {"reason": s.message is not None and s.message.reason_code is not None, "scope": bool(s.data.get("scope"))}
+        s,
+        case["status"],
+        "suspend",
+        {"reason": s.message is not None and s.message.reason_code is not None, "scope": bool(s.data.get("scope"))},
     )
 
 
@@ -216,9 +236,7 @@ async def advice(s: Settling) -> None:
     """Suspensions of the sanctions and safeguarding class are lifted only with the risk officer's written advice."""
     if s.decision is None or s.decision.verdict != "lift":
         return
-    codes = await s.db.fetch(
-        "SELECT DISTINCT reason_code FROM block WHERE id = ANY($1::text[])", await _named(s) or await _suspensions(s)
-    )
+    codes = await s.db.fetch("SELECT DISTINCT reason_code FROM block WHERE id = ANY($1::text[])", await _named(s) or await _suspensions(s))
     if not codes:
         s.refuse("block_named", "No suspension stands that could be lifted.", source="transition table")
     confidential = sorted({row["reason_code"] for row in codes} & CONFIDENTIAL)
@@ -240,7 +258,7 @@ async def advice(s: Settling) -> None:
 async def lifted(s: Settling, event: Draft) -> None:
     """Lifts the block named (by the event, its task or the message), or every suspension of the case where none is named."""
     case = await s.case(event.subject)
-    lifts = [event.data["block"]] if event.data.get("block") else await _named(s) or await _suspensions(s)
+    lifts = await _named(s, event.data.pop("block", None)) or await _suspensions(s)
     if not lifts:
         s.refuse("block_named", "No suspension stands that could be lifted.", source="transition table")
     event.data |= {"lifts": lifts, "restored_to": case["status"]}
@@ -251,17 +269,16 @@ async def _suspensions(s: Settling) -> list[str]:
     return [row["id"] for row in rows if row["id"].startswith(block_id(s.batch.subject, SUSPENSION))]
 
 
-async def _named(s: Settling) -> list[str]:
-    """The suspension that this task or message is about, where it names one that stands."""
-    about = {s.data.get("block", ""), s.task_row["whom"] if s.task_row else "", *_task_blocks(s)} - {"", None}
+async def _named(s: Settling, block: str | None = None) -> list[str]:
+    """The suspension that this verdict, task or message is about, where it names one that stands."""
+    about = {block, s.data.get("block"), s.task_row["whom"] if s.task_row else None, *_task_blocks(s)} - {"", None}
     standing = await _suspensions(s)
     return [block for block in standing if block in about or block.removeprefix(block_id(s.batch.subject, SUSPENSION, "")) in about]
 
 
 def _task_blocks(s: Settling) -> list[str]:
-    data = s.task_row["data"] if s.task_row else {}
-    found = (json.loads(data) if isinstance(data, str) else data).get("block", "")
-    return [found] if isinstance(found, str) else list(found)
+    found = s.task_row["data"].get("block") if s.task_row else None
+    return [found] if isinstance(found, str) else list(found or ())
 
 
 # Termination notice, concern, allegation, flag, people, facts ------------------------------------------------------------------------
@@ -280,7 +297,13 @@ async def may_terminate(s: Settling) -> None:
 async def notice(s: Settling, event: Draft) -> None:
     """From the notice on: no release, no new commitment. The ground decides how short the notice may be."""
     pack = await s.pack(subject=event.subject)
-    for key, field in (("ground", "ground"), ("days", "notice_days"), ("effective_on", "effective_on"), ("document_sha256", "document"), ("object", "object")):
+    for key, field in (
+        ("ground", "ground"),
+        ("days", "notice_days"),
+        ("effective_on", "effective_on"),
+        ("document_sha256", "document"),
+        ("object", "object"),
+    ):
         event.data[key] = s.data.get(field, event.data.get(key, event.data.pop(field, None)))
     ground, days = event.data["ground"] or "", int(event.data["days"] or 0)
     least = (
@@ -311,7 +334,9 @@ async def notice(s: Settling, event: Draft) -> None:
             for scope in ("cash", "amendment")
         ],
     }
-    s.facts |= {"effective_on": event.data.get("effective_on"), "ground": ground}
+    effective = event.data.get("effective_on")
+    if effective:
+        s.facts["notice_over"] = (await s.calendar()).end_of_business(_day(effective)).isoformat()
 
 
 @settles("concern.raised", "concern.answered", "notice.answered")
@@ -333,8 +358,38 @@ async def flagged(s: Settling, event: Draft) -> None:
     if not subject.startswith("partner:"):
         subject = event.subject = (await s.case())["partner_subject"]
     if s.message is not None:
-        event.data |= {"flag": s.message.key, "type": s.data.get("type"), "category": s.data.get("category"), "comment_sha256": _hash(s.message.comment)}
-    s.start(await vetting_start(s, subject))
+        event.data |= {
+            "flag": s.message.key,
+            "type": s.data.get("type"),
+            "category": s.data.get("category"),
+            "comment_sha256": _hash(s.message.comment),
+        }
+    s.start(await vetting_start(s.db, subject, track=s.batch.track, clock=s.batch.clock))
+
+
+@settles("conflict.declared", locks=("partner",))
+async def conflict_declared(s: Settling, event: Draft) -> None:
+    """A conflict of interest of this case: nobody approves while it is open."""
+    case = await s.case(event.subject)
+    event.data["text_sha256"] = _said_sha256(s)
+    line = {"element": _conflict(case["reference"], event.data["conflict"]), "result": "open", "source": "own", "details": {}}
+    s.append("vetting.element_recorded", line, subject=case["partner_subject"])
+
+
+@settles("conflict.resolved", locks=("partner",))
+async def conflict_resolved(s: Settling, event: Draft) -> None:
+    case = await s.case(event.subject)
+    line = {
+        "element": _conflict(case["reference"], event.data["conflict"]),
+        "result": event.data["verdict"],
+        "source": "own",
+        "details": {"measures_sha256": sha256(s.data["measures"])} if s.data.get("measures") else {},
+    }
+    s.append("vetting.element_recorded", line, subject=case["partner_subject"])
+
+
+def _conflict(reference: str, key: str) -> str:
+    return f"conflict:{reference}:{key}"
 
 
 @judges("message:reassign_focal_point", "assign_focal_point")
@@ -356,7 +411,11 @@ async def may_be_focal_point(s: Settling) -> None:
 @settles("case.focal_point_changed")
 async def focal_point(s: Settling, event: Draft) -> None:
     case = await s.case(event.subject)
-    event.data |= {"from": case["focal_point"], "to": event.data.get("to") or event.data.get("person") or s.data["person"], "interim": False}
+    event.data |= {
+        "from": case["focal_point"],
+        "to": event.data.get("to") or event.data.get("person") or s.data["person"],
+        "interim": False,
+    }
     event.data.pop("person", None)
 
 
@@ -369,31 +428,25 @@ async def may_correct(s: Settling) -> None:
         s.refuse("no_such_fact", "The path must name a field of the intake, such as $.partner.registration.expires_on.", path="$.data.path")
 
 
-@settles("case.fact_corrected")
+@settles("case.fact_corrected", locks=("partner",))
 async def corrected(s: Settling, event: Draft) -> None:
     """Which fact, and the hashes of the old and new value: facts may name people."""
-    event.data["path"] = event.data.get("path") or s.data.get("fact") or s.data.get("path")
+    event.data.pop("fact", None)
+    if event.data.get("verdict") == "refuse":
+        event.data["reason_sha256"] = _said_sha256(s)
+        return
+    event.data["path"] = s.data.get("fact") or s.data.get("path")
     for name, value in (("old_sha256", s.data.get("old")), ("new_sha256", s.data.get("new", s.data.get("value")))):
         event.data[name] = sha256(canonical(value))
     event.data["reopens"] = list(s.data.get("reopens", ()))
+    case = await s.case(event.subject)
+    for element in event.data["reopens"]:
+        s.append("vetting.element_expired", {"element": element, "cases": [case["subject"]]}, subject=case["partner_subject"])
+    if event.data["reopens"]:
+        s.start(await vetting_start(s.db, case["partner_subject"], track=s.batch.track, clock=s.batch.clock))
 
 
 # What the rules above share ---------------------------------------------------------------------------------------------------------
-
-
-async def vetting_start(s: Settling, partner_subject: str) -> Start:
-    """The vetting of a partner has something to do: started if it is not running, else told to look again."""
-    office, partner = office_and_partner(partner_subject)
-    head = await s.db.fetchval("SELECT sequence FROM stream WHERE subject = $1", partner_subject)
-    offset = await s.db.fetchval('SELECT "offset" FROM clock WHERE name = $1', s.batch.clock)
-    clock = Clock(name=s.batch.clock, offset=offset or timedelta(0))
-    return Start(
-        workflow="Vetting",
-        id=vetting_workflow(office, partner),
-        # the head tells one run's conclusion from the next run's
-        input=StageInput(subject=partner_subject, stage="vetting", view=CaseView(version=head or 0, track=s.batch.track, clock=clock)),
-        summary=f"Vetting of {partner} in {office}",
-    )
 
 
 def _overlay(s: Settling, status: str, trigger: str, facts: transitions.Facts) -> None:
@@ -445,5 +498,3 @@ def _day(value: str | date) -> date:
 
 def _iso(value: date | None) -> str | None:
     return value.isoformat() if value else None
-
-

@@ -126,7 +126,9 @@ async def accepted(s: Settling, event: Draft) -> None:
     """One side accepts the version that stands; with the other's acceptance of the same hash the submission opens."""
     case = await s.case(event.subject)
     side, digest = event.data["side"], event.data.get("sha256")
-    event.data["on_behalf"] = bool(s.said is not None and (s.said.on_behalf_of or (side == "partner") != s.said.role.startswith("partner_")))
+    event.data["on_behalf"] = bool(
+        s.said is not None and (s.said.on_behalf_of or (side == "partner") != s.said.role.startswith("partner_"))
+    )
     if digest != case["document_sha256"]:
         s.refuse(
             "not_the_current_version",

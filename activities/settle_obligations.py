@@ -39,6 +39,9 @@ SCOPES = {
 }
 """Consequence to the scope of its block; `escalate` puts up none."""
 
+GRACE_LEVEL = 10
+"""Level of the moment at which evidence that came in time, but is not checked, no longer holds the consequence up."""
+
 
 # For the other settling modules ---------------------------------------------------------------------------------------------------
 
@@ -62,7 +65,7 @@ async def create(
     `due_on`, `then_on`: days in the office's calendar, moved to the next working day; none: not before the event that sets it.
     """
     identity = obligation_id(owner_of(subject), kind, what)
-    created = {draft.data.get("id") for draft in s.appended if draft.type == "obligation.created"}
+    created = {draft.data.get("obligation") for draft in s.appended if draft.type == "obligation.created"}
     if identity in created or await s.db.fetchrow(SQL["obligation_of"], identity) is not None:
         return None
     more = dict(data or {})
@@ -71,7 +74,7 @@ async def create(
     s.append(
         "obligation.created",
         {
-            "id": identity,
+            "obligation": identity,
             "kind": kind,
             "what": what,
             "due_at": (await _end_of_business(s, due_on)).isoformat() if due_on else None,
@@ -90,7 +93,7 @@ async def met(s: Settling, kind: str, subject: str, *, what: str = "", by: str) 
     """Every open obligation of that kind (and `what`) is met by an act of its own, named in `by`; none: nothing happens."""
     for row in await s.db.fetch(SQL["obligations_of_kind"], subject, kind):
         if not what or row["id"] == obligation_id(owner_of(subject), kind, what):
-            s.append("obligation.met", {"id": row["id"], "by": by}, subject)
+            s.append("obligation.met", {"obligation": row["id"], "by": by}, subject)
 
 
 async def begin(s: Settling, subject: str) -> None:
@@ -121,11 +124,11 @@ async def clock_of(s: Settling) -> Clock:
     return Clock(name=s.batch.clock, offset=offset or timedelta(0))
 
 
-def steps(rule: ObligationRule) -> dict[str, tuple[str, ...]]:
-    """Which consequences follow at which moment: all when overdue; where the rule has a second date (`then_months`), the first only."""
+def steps(rule: ObligationRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which consequences follow when it is overdue, and which at the second date, where the rule has one (`then_months`)."""
     if "then_months" in rule.due:
-        return {"overdue": rule.consequences[:1], "then": rule.consequences[1:]}
-    return {"overdue": rule.consequences}
+        return rule.consequences[:1], rule.consequences[1:]
+    return rule.consequences, ()
 
 
 async def _end_of_business(s: Settling, day: date) -> datetime:
@@ -153,16 +156,11 @@ async def still_open(s: Settling) -> None:
     if row is None:
         s.refuse("obligation_unknown", f"The record has no obligation {_of_task(s)}.", path="$.task")
     elif row["state"] in ("met", "written_off"):
-        s.refuse("obligation_closed", f"{row['id']} is {row['state'].replace('_', ' ')} already.", path="$.task", next_step="Nothing is left to do.")
-
-
-@judges("check_obligation_evidence")
-async def another_person_checks(s: Settling) -> None:
-    """The verifier of the evidence is not its owner."""
-    submitter = await s.db.fetchval(SQL["evidence_by"], s.batch.subject, _of_task(s))
-    if submitter is not None and submitter in {s.actor, s.said.on_behalf_of if s.said else None}:
         s.refuse(
-            "segregation", "Who handed in the evidence does not check it.", path="$.actor", source="stages 3", next_step="Another person checks it."
+            "obligation_closed",
+            f"{row['id']} is {row['state'].replace('_', ' ')} already.",
+            path="$.task",
+            next_step="Nothing is left to do.",
         )
 
 
@@ -198,81 +196,70 @@ async def within_limits(s: Settling) -> None:
 
 @settles("obligation.evidence_submitted")
 async def evidence_submitted(s: Settling, event: Draft) -> None:
-    event.data.setdefault("id", _of_task(s))
+    """Documents by their hashes."""
     event.data["documents"] = [document["sha256"] for document in s.data.get("documents", [])]
-
-
-@settles("obligation.evidence_refused")
-async def evidence_refused(s: Settling, event: Draft) -> None:
-    event.data.setdefault("id", _of_task(s))
 
 
 @settles("obligation.met", "obligation.written_off", locks=("partner",))
 async def lifted(s: Settling, event: Draft) -> None:
     """Its consequences end, and only its own."""
-    event.data.setdefault("id", _of_task(s))
     event.data.setdefault("by", s.actor)
-    await _lift(s, event.data["id"])
+    await _lift(s, event.data["obligation"])
 
 
 @settles("obligation.extended", locks=("partner",))
 async def extended(s: Settling, event: Draft) -> None:
     """An accepted extension lifts the consequences until its date."""
-    event.data.setdefault("id", _of_task(s))
     until = date.fromisoformat(s.data["until"])
     event.data |= {"until": until.isoformat(), "due_at": (await _end_of_business(s, until)).isoformat(), "by": s.actor}
-    await _lift(s, event.data["id"])
+    await _lift(s, event.data["obligation"])
 
 
-@settles("obligation.overdue")
+@settles("obligation.overdue", locks=("partner",))
 async def overdue(s: Settling, event: Draft) -> None:
-    """The due moment passed while it was open. Evidence that came in time keeps the consequence waiting while it is checked."""
-    row = await s.db.fetchrow(SQL["obligation_of"], event.data["id"])
-    if row is None or row["state"] in ("met", "written_off"):
-        s.refuse("obligation_closed", f"{event.data['id']} is not open.")
-        return
-    event.data["kind"] = row["kind"]
-    event.data["days"] = (await s.calendar()).working_days((await s.calendar()).local_date(row["due_at"]), await s.today()) if row["due_at"] else 0
+    """The due moment passed while it was open: what follows at this step fires by itself, as blocks on the subject that owes.
 
-
-@settles("obligation.consequence_applied", locks=("partner",))
-async def consequence_applied(s: Settling, event: Draft) -> None:
-    """`{id, step}` becomes one block a consequence of that step, on the subject that owes. A block that stands is put up again without harm.
-
-    The first consequence fills this event, the others follow as events of their own.
+    `level` says which step, see `steps`. Evidence that came in time keeps the consequence waiting while it is checked.
     """
-    if "consequence" in event.data:
-        return
-    identity = event.data["id"]
+    identity, level = event.data["obligation"], int(event.data.get("level") or 0)
     row = await s.db.fetchrow(SQL["obligation_of"], identity)
     if row is None or row["state"] in ("met", "written_off"):
-        s.refuse("obligation_closed", f"{identity} is not open.")
+        s.refuse("obligation_closed", f"{identity} is not open.", source="casebook 3")
         return
-    rule = (await s.pack()).obligation(row["kind"])
-    first, *others = [
-        {
-            "id": identity,
-            "step": event.data.get("step", "overdue"),
-            "consequence": consequence,
-            "block": block_id(row["subject"], identity, SCOPES[consequence]) if consequence in SCOPES else None,
-            "scope": SCOPES.get(consequence),
-            "cause": identity,
-            "cases": list(row["cases"]),
-        }
-        for consequence in steps(rule).get(event.data.get("step", "overdue"), rule.consequences)
-    ]
-    event.data |= first
-    for data in others:
-        s.append("obligation.consequence_applied", data, event.subject)
+    calendar = await s.calendar()
+    event.data |= {
+        "kind": row["kind"],
+        "days": calendar.working_days(calendar.local_date(row["due_at"]), await s.today()) if row["due_at"] else 0,
+    }
+    if row["state"] == "evidence_in" and level < GRACE_LEVEL:
+        s.warn("evidence_in", "Evidence came in time and is being checked: the consequence waits.", source="casebook 1, task 45")
+        return
+    for consequence in steps((await s.pack()).obligation(row["kind"]))[min(level, 1)]:
+        scope = SCOPES.get(consequence)
+        block = (
+            {"id": block_id(row["subject"], identity, scope), "scope": scope, "cause": identity, "reason_code": None, "until": None}
+            if scope
+            else None
+        )
+        s.append(
+            "obligation.consequence_applied",
+            {"obligation": identity, "consequence": consequence, "cases": list(row["cases"]), "blocks": [block] if block else []},
+            row["subject"],
+        )
     await _hint(s, row)
 
 
 async def _lift(s: Settling, identity: str) -> None:
-    for block in await s.db.fetch(SQL["blocks_caused_by"], identity):
-        s.append("obligation.consequence_lifted", {"id": identity, "block": block["id"], "scope": block["scope"]}, block["subject"])
     row = await s.db.fetchrow(SQL["obligation_of"], identity)
-    if row is not None:
-        await _hint(s, row)
+    blocks = await s.db.fetch(SQL["blocks_caused_by"], identity)
+    if row is None or not blocks:
+        return
+    s.append(
+        "obligation.consequence_lifted",
+        {"obligation": identity, "cases": list(row["cases"]), "lifts": [block["id"] for block in blocks]},
+        row["subject"],
+    )
+    await _hint(s, row)
 
 
 async def _hint(s: Settling, row: Row) -> None:
@@ -285,8 +272,8 @@ async def _hint(s: Settling, row: Row) -> None:
 
 
 def _of_task(s: Settling) -> str:
-    """The obligation or condition that the decided task is about."""
-    return str(s.task_row["whom"]) if s.task_row is not None else ""
+    """The obligation or condition that the decided task is about; what follows a blank tells tasks about it apart."""
+    return str(s.task_row["whom"]).split(" ")[0] if s.task_row is not None else ""
 
 
 async def _row(s: Settling) -> Row | None:
@@ -306,7 +293,7 @@ async def condition_set(s: Settling, event: Draft) -> None:
             s,
             f"{stage}_condition",
             event.subject,
-            what=event.data["id"],
+            what=event.data["condition"],
             due_on=date.fromisoformat(str(due)) if due else None,
             owner_role=event.data["owner_role"],
             reason="condition",
@@ -328,16 +315,19 @@ async def condition_judged(s: Settling) -> None:
         s.refuse("condition_closed", f"{row['id']} is {row['state']} already.", path="$.task")
     setter = row["set_by"] in {decision.actor, decision.on_behalf_of}
     if decision.verdict == "waive" and not setter:
-        s.refuse("setter_only", "Only who set a condition waives it.", path="$.actor", source="casebook 1, task 27", next_step="Ask who set it.")
+        s.refuse(
+            "setter_only", "Only who set a condition waives it.", path="$.actor", source="casebook 1, task 27", next_step="Ask who set it."
+        )
     if decision.verdict == "met" and not setter and decision.role != row["owner_role"]:
-        s.refuse("wrong_role", f"The condition is the {row['owner_role']}'s, or of who set it.", path="$.role", source="casebook 1, task 27")
+        s.refuse(
+            "wrong_role", f"The condition is the {row['owner_role']}'s, or of who set it.", path="$.role", source="casebook 1, task 27"
+        )
 
 
 @settles("condition.met", "condition.waived")
 async def condition_closed(s: Settling, event: Draft) -> None:
     """The gate opens a little: the case looks again."""
-    event.data.setdefault("id", _of_task(s))
     event.data["evidence"] = [document["sha256"] for document in s.data.get("evidence", [])]
     for kind in ("review_condition", "approval_condition"):
-        await met(s, kind, event.subject, what=event.data["id"], by=event.type)
+        await met(s, kind, event.subject, what=event.data["condition"], by=event.type)
     await s.hint_case(event.subject)

@@ -98,10 +98,10 @@ def locks_of(names: list[str]) -> frozenset[str]:
 
 
 def load_rules() -> None:
-    """Import every `activities.settle_*` module, which registers its rules."""
+    """Import every `activities.settle_*` and `activities.begin_*` module: each registers what it knows."""
     package = importlib.import_module("activities")
     for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("settle_"):
+        if module.name.startswith(("settle_", "begin_")):
             importlib.import_module(f"activities.{module.name}")
 
 

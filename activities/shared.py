@@ -17,7 +17,10 @@ TASK_QUEUE = "pca"
 def search_attributes(start: Start) -> TypedSearchAttributes:
     """What a shared workflow can be found by from its first moment: its subject says it all (`case:<ref>` or `partner:<ISO2>:<id>`)."""
     kind, _, rest = start.input.subject.partition(":")
-    pairs: list[SearchAttributePair[str]] = [SearchAttributePair(PCA_STAGE, start.input.stage), SearchAttributePair(PCA_TRACK, start.input.view.track)]
+    pairs: list[SearchAttributePair[str]] = [
+        SearchAttributePair(PCA_STAGE, start.input.stage),
+        SearchAttributePair(PCA_TRACK, start.input.view.track),
+    ]
     if kind == "case":
         pairs.append(SearchAttributePair(PCA_REF, rest))
     else:

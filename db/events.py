@@ -8,7 +8,7 @@ error, never silently dropped.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -20,12 +20,15 @@ from db.sql import folder
 LOG = frozenset(
     {
         "activation.declared", "activation.expired", "activation.renewed", "activation.revoked", "activation.stepped_aside",
-        "allegation.received", "approval.returned", "case.fact_corrected", "case.holder_changed", "clearance.reused", "concern.answered",
-        "concern.raised", "conflict.declared", "conflict.resolved", "contingency.activated", "delegation.ended", "delegation.recorded",
-        "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected", "intake.repeated",
-        "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.reminded", "obligation.refused",
-        "payment.anomaly", "payment.recovered", "report.late", "review.not_ratified", "review.question_answered", "review.question_asked",
-        "review.ratified", "vetting.information_provided", "vetting.information_requested", "vetting.joined", "vetting.started",
+        "allegation.received", "approval.returned", "case.correction_asked", "case.fact_corrected", "case.holder_changed",
+        "case.lift_requested", "case.suspension_kept", "case.termination_proposed", "cash.not_needed", "clearance.reused",
+        "concern.answered", "concern.raised", "conflict.declared", "conflict.resolved", "contingency.activated", "delegation.ended",
+        "delegation.recorded", "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected",
+        "intake.repeated", "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.decision_asked",
+        "obligation.refused", "obligation.reminded", "payment.anomaly", "payment.problem_resolved", "payment.recovered", "report.late",
+        "review.not_ratified", "review.question_answered", "review.question_asked", "review.ratified", "screening.hit_reopened",
+        "screening.second_check_asked", "task.claimed", "task.noted", "task.unclaimed", "vetting.information_provided",
+        "vetting.information_requested", "vetting.joined", "vetting.started",
     }
 )  # fmt: skip
 """Events that are only told: nothing is projected from them."""
@@ -84,6 +87,11 @@ class Chains:
         for row in rows:
             self.heads[row["subject"]] = Head(row["sequence"], row["hash"])
 
+    async def begin(self, subject: str) -> None:
+        """Begin the chain of a subject that did not exist before this transaction; nobody else can be waiting for it."""
+        await self.conn.execute("INSERT INTO stream (subject) VALUES ($1)", subject)
+        self.heads[subject] = Head(0, "")
+
     async def append(self, subject: str, body: dict[str, Any]) -> int:
         """Append an event (`type`, `at` and the rest) to a locked chain and project it. Returns its sequence."""
         head = self.heads[subject]
@@ -108,6 +116,34 @@ class Chains:
 
     def reset(self, mark: dict[str, Head]) -> None:
         self.heads = {subject: Head(head.sequence, head.hash) for subject, head in mark.items()}
+
+
+def body(
+    type: str,  # noqa: A002 (the event's own word)
+    at: datetime,
+    data: dict[str, Any],
+    *,
+    actor: dict[str, Any] | None = None,
+    stage: str = "",
+    round: int = 1,  # noqa: A002
+    track: str = "standard",
+    pack: dict[str, str] | None = None,
+    cause: dict[str, str],
+    clock: str = "",
+) -> dict[str, Any]:
+    """An event as its chain holds it. `cause`: {kind: decision, message, timer or event; id}."""
+    return {
+        "type": type,
+        "at": at.astimezone(UTC).isoformat(),
+        "actor": actor,
+        "stage": stage,
+        "round": round,
+        "track": track,
+        "pack": pack,
+        "cause": cause,
+        "clock": clock,
+        "data": data,
+    }
 
 
 def chained(previous: str, subject: str, sequence: int, body: str) -> str:

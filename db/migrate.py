@@ -1,10 +1,10 @@
 """Migrations: plain SQL files, in order, forward only, run by yoyo. Nothing else may change the schema.
 
-The worker calls `check` before it takes work and refuses to start on a schema that it does not know.
+The worker calls `require_known_schema` before it takes work and refuses to start on a schema that it does not know.
 """
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def apply(database_url: str) -> list[str]:
         return names
 
 
-def check(database_url: str) -> None:
+def require_known_schema(database_url: str) -> None:
     """Raises UnknownSchema, naming the command that mends it."""
     if todo := pending(database_url):
         raise UnknownSchema(f"the schema lacks {', '.join(todo)}: run `pca migrate`")

@@ -45,7 +45,8 @@ async def now(pool: asyncpg.Pool, name: str) -> datetime:
     offset = await pool.fetchval('SELECT "offset" FROM clock WHERE name = $1', name)
     if offset is None:
         raise NoSuchClock(f"no practice clock {name}")
-    return datetime.now(UTC) + offset
+    shown: datetime = datetime.now(UTC) + offset
+    return shown
 
 
 async def advance(pool: asyncpg.Pool, client: Client, name: str, to: datetime) -> Advanced:
@@ -88,7 +89,8 @@ async def settle(pool: asyncpg.Pool, client: Client, name: str) -> datetime | No
 
         answers = await asyncio.gather(*(one(w) for w in members))
         closed = {w for w, a in zip(members, answers, strict=True) if a is None}
-        quiet = all(a is None or a.worked == 0 for a in answers) and closed == gone
+        told = {child for a in answers if a is not None for child in a.running}
+        quiet = all(a is None or a.worked == 0 for a in answers) and closed == gone and not closed & told
         gone = closed
         if quiet:
             moments = [a.next for a in answers if a is not None and a.next is not None]

@@ -38,8 +38,17 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class VerdictRule:
+    """One verdict of a task kind, and what it must carry."""
+
+    name: str
+    comment_required: bool
+    message_required: bool
+
+
+@dataclass(frozen=True)
 class TaskRule:
-    """The days and ways of one kind of human task (its verdicts stand in the catalogue, `schemas.tasks`).
+    """One kind of human task; what its verdicts carry stands in the catalogue (`schemas.tasks`), and a test compares the two.
 
     `days` are working days from opening; None: the due moment comes with the task.
     """
@@ -49,6 +58,7 @@ class TaskRule:
     days: int | None
     holder: Literal["office", "partner", "external"]
     roles: tuple[str, ...]
+    verdicts: tuple[VerdictRule, ...]
     escalates_to: tuple[str, ...]
     blocks: tuple[str, ...]
     source: str
@@ -135,6 +145,10 @@ def _frozen(value: Any) -> Any:
     return value
 
 
+def _verdict(text: str) -> VerdictRule:
+    return VerdictRule(name=text.rstrip("*†"), comment_required="*" in text, message_required="†" in text)
+
+
 def _status(name: str, row: Mapping[str, Any]) -> Status:
     if row["status"] not in STATUSES:
         raise ValueError(f"{name}: status {row['status']!r} is none of {', '.join(STATUSES)}")
@@ -166,6 +180,7 @@ def parse(text: str) -> Pack:
                     days=row.get("days"),
                     holder=row["holder"],
                     roles=row["roles"],
+                    verdicts=tuple(_verdict(verdict) for verdict in row["verdicts"]),
                     escalates_to=row["escalates_to"],
                     blocks=row["blocks"],
                     source=row["source"],

@@ -6,6 +6,7 @@ A hit is never decided here: a person disposes of each one, two from a certain s
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,6 +21,8 @@ from policy.pack import Pack
 from schemas.intake import Intake
 
 CENT = Decimal("0.01")
+UNSURE = Decimal("0.95")
+"""The most that likeness of consonants alone can be."""
 
 
 @dataclass(frozen=True, order=True)
@@ -59,13 +62,34 @@ def normalise(name: str) -> str:
     return " ".join(sorted(re.findall(r"[a-z0-9]+", re.sub(r"['’`´]", "", anyascii(name).lower()))))
 
 
+@lru_cache(maxsize=65_536)
+def _latin(name: str) -> bool:
+    return all(unicodedata.name(letter, "LATIN").startswith("LATIN") for letter in name if letter.isalpha())
+
+
+@lru_cache(maxsize=65_536)
+def skeleton(name: str) -> str:
+    """The consonants of a normalised name, spellings of one sound made one: what different transliterations have in common."""
+    words = (
+        re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouyj]", "", word.replace("kh", "h").replace("gh", "g"))) for word in normalise(name).split()
+    )
+    return " ".join(sorted(word for word in words if word))
+
+
 def score(name: str, listed: str, at_least: Decimal = Decimal(0)) -> Decimal:
     """Likeness of two names, 0 to 1, two decimals; 0 if surely below `at_least`.
 
     The mean of edit ratio and Jaro-Winkler likeness of the normalised names: the first sees missing words, the second forgives
-    endings and spellings.
+    endings and spellings. A name in another script is also compared by its consonants, since one name has many transliterations;
+    that likeness is never certain, so 0.95 is its most.
     """
-    one, other = normalise(name), normalise(listed)
+    likeness = _likeness(normalise(name), normalise(listed), at_least)
+    if _latin(name) and _latin(listed):
+        return likeness
+    return max(likeness, min(_likeness(skeleton(name), skeleton(listed), at_least), UNSURE))
+
+
+def _likeness(one: str, other: str, at_least: Decimal) -> Decimal:
     if not one or not other:
         return Decimal(0)
     # the mean cannot reach at_least if the edit ratio is below 2 x at_least - 1: cheap way out for thousands of entries

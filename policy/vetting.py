@@ -5,7 +5,7 @@ but for a high HACT rating assumed by the head of office (PCA 8.9(b)). Screening
 are never deferred. Facts and a day in; the ledger itself is kept by the record.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -181,126 +181,182 @@ def check_reuse(element: str, *, assessed_on: date, day: date, pack: Pack, signe
     return found
 
 
+RESULTS: Mapping[str, str] = {
+    "sign": "signed",
+    "decline": "declined",
+    "provide": "provided",
+    "explain": "explained",
+    "cannot_provide": "not_provided",
+    "verified": "verified",
+    "not_verified": "not_verified",
+    "positive": "positive",
+    "negative": "negative",
+    "accept_risk": "accepted",
+    "block": "blocked",
+    "mitigated": "mitigated",
+    "blocking": "blocking",
+    "defer": "deferred",
+    "assume_low_capacity": "assumed",
+    "assume_high": "assumed",
+    "not_required": "not_required",
+    "false_positive": "cleared",
+    "agree": "cleared",
+    "true_match": "blocked",
+}
+"""Verdict to the result in the ledger; a verdict not named is `rated`."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a verdict is judged by."""
+
+    element: str
+    data: Mapping[str, Any]
+    on: date
+    day: date
+    pack: Pack
+    pca_end: date | None
+
+
+_Judged = tuple[dict[str, Any], list[Finding]]
+"""What a verdict changes in its ledger line, and what stands against it."""
+
+
+def _reuse(facts: _Facts) -> _Judged:
+    partnership = bool(facts.data.get("signed_partnership", True))
+    rating = str(facts.data.get("rating", ""))
+    result = "rated" if rating else "verified" if facts.element == "profile" else "positive"
+    found = check_reuse(facts.element, assessed_on=facts.on, day=facts.day, pack=facts.pack, signed_partnership=partnership)
+    return {"source": "reused", "rating": rating, "result": result}, found
+
+
+def _defer(facts: _Facts) -> _Judged:
+    return {"source": "deferred", "valid_until": add_months(facts.day, facts.pack["vetting.deferral_months"])}, []
+
+
+def _assume(facts: _Facts) -> _Judged:
+    until = add_months(facts.day, facts.pack["vetting.deferral_months"])
+    return {"source": "assumed", "rating": str(facts.pack[f"{facts.element}.assumed"]), "valid_until": until}, []
+
+
+def _no_contact(_facts: _Facts) -> _Judged:
+    return {"rating": hact.PSEA_RISK["no_contact_with_beneficiaries"]}, []
+
+
+def _not_required(facts: _Facts) -> _Judged:
+    planned = Decimal(str(facts.data["planned_cash_year_usd"]))
+    found = [
+        facts.pack.finding(
+            "hact_needed",
+            f"US$ {planned:,.2f} is above the threshold.",
+            of="hact.threshold_usd",
+            path="$.data.planned_cash_year_usd",
+            next_step="Rate, reuse a rating or have high risk assumed.",
+        )
+    ]
+    changes = {"rating": "not_required", "valid_until": hact.year(facts.day, facts.pack)[1]}
+    return changes, found if hact.needed(planned, facts.pack) else []
+
+
+def _rate_psea(facts: _Facts) -> _Judged:
+    scores = {name: facts.data[name] for name in psea.STANDARDS if name in facts.data}
+    found = psea.check(scores)
+    return {} if found else {"rating": psea.rate(scores, facts.pack)[1]}, found
+
+
+def _rate_hact(facts: _Facts) -> _Judged:
+    answers = [hact.Answer(item["answer"], bool(item.get("key"))) for item in facts.data["answers"]]
+    found = hact.check(answers)
+    return {} if found else {"rating": hact.rate(str(facts.data["method"]), answers, facts.pack).rating}, found
+
+
+def _certificate(facts: _Facts) -> _Judged:
+    ends = facts.data.get("expires_on")
+    found = [
+        Finding(
+            rule="registration_expired",
+            message=f"The certificate expired on {ends}.",
+            path="$.data.expires_on",
+            source="UNPP verification, question 1",
+            next_step="Provide a certificate valid today.",
+        )
+    ]
+    return {"valid_until": ends}, found if ends is not None and facts.day > ends else []
+
+
+def _declare(facts: _Facts) -> _Judged:
+    found = [
+        Finding(
+            rule="declaration_incomplete",
+            message="Every statement of the declaration must be affirmed.",
+            path="$.data.answers",
+            source="GTC 4.1",
+            next_step="Affirm all statements, or decline.",
+        )
+    ]
+    return {"valid_until": facts.pca_end}, [] if all(facts.data.get("answers", (False,))) else found
+
+
+def _verify(facts: _Facts) -> _Judged:
+    return {}, check_profile(facts.data)
+
+
+def _accept_risk(facts: _Facts) -> _Judged:
+    return {"valid_until": facts.data.get("expires_on")}, []
+
+
+JUDGES: Mapping[tuple[str, str], Callable[[_Facts], _Judged]] = {
+    ("sign_partner_declaration", "sign"): _declare,
+    ("provide_registration", "provide"): _certificate,
+    ("provide_registration", "explain"): _defer,
+    ("verify_partner_profile", "verified"): _verify,
+    ("verify_partner_profile", "reuse"): _reuse,
+    ("verify_partner_profile", "defer"): _defer,
+    ("assess_core_values", "reuse"): _reuse,
+    ("assess_core_values", "defer"): _defer,
+    ("assess_psea", "rate"): _rate_psea,
+    ("assess_psea", "reuse"): _reuse,
+    ("assess_psea", "no_contact_with_beneficiaries"): _no_contact,
+    ("assess_psea", "assume_low_capacity"): _assume,
+    ("assess_hact", "rate"): _rate_hact,
+    ("assess_hact", "reuse"): _reuse,
+    ("assess_hact", "not_required"): _not_required,
+    ("assess_hact", "assume_high"): _assume,
+    ("weigh_partner_flag", "accept_risk"): _accept_risk,
+}
+"""Task kind and verdict to what is looked at beside the result; a pair not listed is its result and nothing else."""
+
+
 def record(kind: str, verdict: str, data: Mapping[str, Any], day: date, pack: Pack, *, pca_end: date | None = None) -> Outcome:
-    """The ledger line of a verdict on a vetting task, scored and with its validity.
+    """The ledger line of a verdict on a vetting task, scored and with its validity; or all that stands against it.
 
     `data` are the verdict's validated data as plain values (dates as `date`); `day` is the office's date of the decision.
     """
     element = ELEMENTS[kind]
-    findings: list[Finding] = []
-    on = data.get("assessed_on") or data.get("verified_on") or data.get("signed_on") or data.get("issued_on") or day
+    on = next((data[name] for name in ("assessed_on", "verified_on", "signed_on", "issued_on") if data.get(name)), day)
+    judge = JUDGES.get((kind, verdict))
+    changes, findings = judge(_Facts(element, data, on, day, pack, pca_end)) if judge else ({}, [])
+    result = RESULTS.get(verdict, "rated")
+    line = Element.model_validate(
+        {
+            "element": element,
+            "result": result,
+            "agency": str(data.get("agency", "")),
+            "assessed_on": on,
+            "valid_until": None if result in NEGATIVE else valid_until(element, on, pack),
+        }
+        | changes
+    )
     if on > day:
         findings.append(
             Finding(
                 rule="date_in_future", message=f"{on} is in the future.", path="$.data", source="vetting", next_step="Correct the date."
             )
         )
-    results = {
-        "sign": "signed",
-        "decline": "declined",
-        "provide": "provided",
-        "explain": "explained",
-        "cannot_provide": "not_provided",
-        "verified": "verified",
-        "not_verified": "not_verified",
-        "positive": "positive",
-        "negative": "negative",
-        "accept_risk": "accepted",
-        "block": "blocked",
-        "mitigated": "mitigated",
-        "blocking": "blocking",
-        "defer": "deferred",
-        "not_required": "not_required",
-        "reuse": "reused",
-        "false_positive": "cleared",
-        "agree": "cleared",
-        "true_match": "blocked",
-    }
-    result, source, rating = results.get(verdict, "rated"), "own", ""
-    ends = valid_until(element, on, pack)
-    if verdict == "reuse":
-        source = "reused"
-        findings += check_reuse(element, assessed_on=on, day=day, pack=pack, signed_partnership=bool(data.get("signed_partnership", True)))
-        rating = str(data.get("rating", ""))
-        result = "rated" if rating else "verified" if element == "profile" else "positive"
-    elif verdict in ("defer", "explain"):
-        source = "deferred"
-        ends = add_months(day, pack["vetting.deferral_months"])
-    elif verdict in ("assume_low_capacity", "assume_high"):
-        source, rating, result = "assumed", str(pack[f"{element}.assumed"]), "assumed"
-        ends = add_months(day, pack["vetting.deferral_months"])
-    elif verdict == "no_contact_with_beneficiaries":
-        rating = "low"
-    elif verdict == "not_required":
-        rating = "not_required"
-        if hact.needed(Decimal(str(data["planned_cash_year_usd"])), pack):
-            findings.append(
-                pack.finding(
-                    "hact_needed",
-                    f"US$ {Decimal(str(data['planned_cash_year_usd'])):,.2f} is above the threshold.",
-                    of="hact.threshold_usd",
-                    path="$.data.planned_cash_year_usd",
-                    next_step="Rate, reuse a rating or have high risk assumed.",
-                )
-            )
-        ends = hact.year(day, pack)[1]
-    elif kind == "assess_psea" and verdict == "rate":
-        scores = {name: data[name] for name in psea.STANDARDS if name in data}
-        faults = psea.check(scores)
-        findings += faults
-        rating = "" if faults else psea.rate(scores, pack)[1]
-    elif kind == "assess_hact" and verdict == "rate":
-        answers = [hact.Answer(item["answer"], bool(item.get("key"))) for item in data["answers"]]
-        faults = hact.check(answers)
-        findings += faults
-        rating = "" if faults else hact.rate(str(data["method"]), answers, pack).rating
-    elif kind == "provide_registration" and verdict == "provide":
-        ends = data.get("expires_on")
-        if ends is not None and day > ends:
-            findings.append(
-                Finding(
-                    rule="registration_expired",
-                    message=f"The certificate expired on {ends}.",
-                    path="$.data.expires_on",
-                    source="UNPP verification, question 1",
-                    next_step="Provide a certificate valid today.",
-                )
-            )
-    elif kind == "sign_partner_declaration":
-        ends = pca_end
-        if verdict == "sign" and not all(data.get("answers", ())):
-            findings.append(
-                Finding(
-                    rule="declaration_incomplete",
-                    message="Every statement of the declaration must be affirmed.",
-                    path="$.data.answers",
-                    source="GTC 4.1",
-                    next_step="Affirm all statements, or decline.",
-                )
-            )
-    elif kind == "verify_partner_profile" and verdict == "verified":
-        findings += check_profile(data)
-    elif kind == "weigh_partner_flag":
-        ends = data.get("expires_on")
-    if ends is not None and day > ends and not any(finding.rule in ("expired", "registration_expired") for finding in findings):
-        findings.append(
-            Finding(
-                rule="expired", message=f"The result was valid until {ends}.", path="$.data", source="vetting", next_step="Assess it anew."
-            )
-        )
-    if findings:
-        return Outcome(None, tuple(findings))
-    return Outcome(
-        Element(
-            element=element,
-            result=result,
-            source=source,
-            agency=str(data.get("agency", "")),
-            assessed_on=on,
-            valid_until=None if result in NEGATIVE else ends,
-            rating=rating,
-        )
-    )
+    elif not findings and line.positive and not line.in_force(day):
+        message = f"The result was valid until {line.valid_until}."
+        findings.append(Finding(rule="expired", message=message, path="$.data", source="vetting", next_step="Assess it anew."))
+    return Outcome(None, tuple(findings)) if findings else Outcome(line)
 
 
 def check_profile(data: Mapping[str, Any]) -> list[Finding]:

@@ -35,6 +35,7 @@ class Ticked(Tolerant):
 
     next: datetime | None = None
     worked: int = 0
+    running: list[str] = Field(default_factory=list, description="children it believes to be running: one that has closed is news on its way")
 
 
 class Cause(Tolerant):

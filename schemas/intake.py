@@ -45,17 +45,17 @@ class Officer(Strict):
     """A person authorised to bind the partner (PCA 1.1)."""
 
     actor: Identifier = Field(description="opaque actor id, such as ke.chebet")
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, description="full name")
     email: Email | None = Field(default=None, description="the listed address; an e-mail signature must come from it")
-    title: str = Field(default="")
+    title: str = Field(default="", description="office held, such as director")
 
 
 class Registration(Strict):
     """The certificate of registration in the country."""
 
-    number: str = Field(min_length=1)
-    authority: str = Field(default="")
-    issued_on: date | None = None
+    number: str = Field(min_length=1, description="number of the certificate")
+    authority: str = Field(default="", description="who issued it")
+    issued_on: date | None = Field(default=None, description="day of issue")
     expires_on: date | None = Field(default=None, description="last day of validity; none if it does not expire")
     sha256: Sha256 | None = Field(default=None, description="hash of the uploaded certificate")
 
@@ -63,107 +63,113 @@ class Registration(Strict):
 class Declaration(Strict):
     """A partner declaration already signed (GTC 4.1): eight statements, all yes."""
 
-    signed_by: Identifier
-    signed_on: date
-    sha256: Sha256 | None = None
-    answers: tuple[bool, ...] = Field(default=(True,) * 8, min_length=8, max_length=8)
-    conflicts: tuple[str, ...] = ()
+    signed_by: Identifier = Field(description="actor who signed for the partner")
+    signed_on: date = Field(description="day of the signature")
+    sha256: Sha256 | None = Field(default=None, description="hash of the signed declaration")
+    answers: tuple[bool, ...] = Field(
+        default=(True,) * 8, min_length=8, max_length=8, description="the eight statements, in order; all must be yes"
+    )
+    conflicts: tuple[str, ...] = Field(default=(), description="conflicts of interest disclosed")
 
 
 class Profile(Strict):
     """A verification of the partner's profile, our own or another UN agency's."""
 
-    verified_on: date
+    verified_on: date = Field(description="day of the verification")
     agency: str = Field(default="", description="another agency whose verification is reused; empty: this organisation")
-    reference: str = ""
+    reference: str = Field(default="", description="the agency's reference of it")
     signed_partnership: bool = Field(default=False, description="the agency has a signed partnership there, which reuse needs")
 
 
 class CoreValues(Strict):
     """Headquarters' assessment of an international CSO."""
 
-    assessed_on: date
-    result: Literal["positive", "negative"] = "positive"
+    assessed_on: date = Field(description="day of headquarters' result")
+    result: Literal["positive", "negative"] = Field(default="positive", description="what headquarters found")
 
 
 class Psea(Strict):
     """A PSEA assessment: the rating, or the total of the six standards (6 to 18)."""
 
-    score: int | None = Field(default=None, ge=6, le=18)
-    rating: Literal["low", "moderate", "high"] | None = None
-    assessed_on: date
-    agency: str = ""
+    score: int | None = Field(default=None, ge=6, le=18, description="total of the six standards, 6 to 18")
+    rating: Literal["low", "moderate", "high"] | None = Field(default=None, description="risk rating, where no score is known")
+    assessed_on: date = Field(description="day of the assessment")
+    agency: str = Field(default="", description="another UN entity that assessed; empty: this organisation")
 
 
 class Hact(Strict):
     """A HACT rating in validity or expired."""
 
-    rating: Rating
-    method: Literal["micro_v1", "micro_v2", "simplified_checklist", "high_risk_assumed", "low_risk_assumed", "other"] = "micro_v2"
-    assessed_on: date
-    agency: str = ""
+    rating: Rating = Field(description="risk rating")
+    method: Literal["micro_v1", "micro_v2", "simplified_checklist", "high_risk_assumed", "low_risk_assumed", "other"] = Field(
+        default="micro_v2", description="how it was assessed"
+    )
+    assessed_on: date = Field(description="day of the assessment")
+    agency: str = Field(default="", description="another UN entity that assessed; empty: this organisation")
 
 
 class Vendor(Strict):
     """The partner as vendor, and the account: by reference, never the number itself."""
 
-    vendor_number: str = Field(min_length=1)
+    vendor_number: str = Field(min_length=1, description="number in the ERP")
     account_ref: Identifier = Field(description="reference of the account in the vault of bank data")
-    account_holder: str = ""
-    currency: Currency | None = None
-    bank_country: str = ""
+    account_holder: str = Field(default="", description="name of the account's holder; screened")
+    currency: Currency | None = Field(default=None, description="currency of the account")
+    bank_country: str = Field(default="", description="ISO 3166-1 alpha-2 code of the bank's country")
     confirmed: bool = Field(default=False, description="confirmed by two people before")
 
 
 class StandingPca(Strict):
     """A PCA that is in force before the engine knew the partner."""
 
-    reference: Reference
+    reference: Reference = Field(description="reference of the PCA")
     programme: str | None = Field(default=None, description="country programme; none: the programme of this intake")
-    signed_on: date
-    start: date
-    end: date
-    officers: tuple[Identifier, ...] = ()
-    account_ref: Identifier | None = None
+    signed_on: date = Field(description="day of the later signature")
+    start: date = Field(description="first day in force")
+    end: date = Field(description="last day in force")
+    officers: tuple[Identifier, ...] = Field(default=(), description="actors listed as authorised officers; empty: those of the partner")
+    account_ref: Identifier | None = Field(default=None, description="account named in the PCA; none: the vendor's")
 
 
 class StandingClearance(Strict):
     """A clearance that the office gave before the engine knew the partner."""
 
-    level: Literal["full", "emergency"] = "full"
-    granted_on: date
+    level: Literal["full", "emergency"] = Field(default="full", description="level granted")
+    granted_on: date = Field(description="day it was granted")
     valid_until: date | None = Field(default=None, description="none: by the elements' own validity")
-    limiting_element: str = ""
+    limiting_element: str = Field(default="", description="element that ends it")
 
 
 class Partner(Strict):
     """The partner in the country, with the assessments the sender knows of."""
 
     id: Identifier = Field(description="opaque id of the partner in this country", examples=["P-KE-0001"])
-    legal_name: str = Field(min_length=1, max_length=300)
-    former_names: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    type: PartnerType
-    origin: Literal["national", "international"] = "national"
-    leaders: tuple[Leader, ...] = ()
-    board: tuple[Leader, ...] = ()
+    legal_name: str = Field(min_length=1, max_length=300, description="legal name as registered; screened")
+    former_names: tuple[str, ...] = Field(default=(), description="earlier legal names; screened")
+    aliases: tuple[str, ...] = Field(default=(), description="other names in use; screened")
+    type: PartnerType = Field(description="what kind of organisation; only a civil society organisation can hold a PCA")
+    origin: Literal["national", "international"] = Field(
+        default="national", description="national, or branch of an international organisation"
+    )
+    leaders: tuple[Leader, ...] = Field(default=(), description="heads and directors; screened")
+    board: tuple[Leader, ...] = Field(default=(), description="members of the board; screened")
     officers: tuple[Officer, ...] = Field(default=(), description="authorised officers")
     focal_points: tuple[Officer, ...] = Field(default=(), description="partner_focal_point actors")
-    account_holder: str = ""
-    sub_partners: tuple[str, ...] = ()
+    account_holder: str = Field(default="", description="holder of the account, if not the partner; screened")
+    sub_partners: tuple[str, ...] = Field(default=(), description="names of sub-partners; screened")
     headquarters_verified: bool | None = Field(default=None, description="for a branch: its headquarters is verified")
     blocked: bool = Field(default=False, description="blocked as vendor or by a red flag")
-    registration: Registration | None = None
-    declaration: Declaration | None = None
-    profile: Profile | None = None
-    core_values: CoreValues | None = None
-    psea: Psea | None = None
-    no_contact_with_beneficiaries: bool = False
-    hact: Hact | None = None
+    registration: Registration | None = Field(default=None, description="certificate; none: the partner is asked")
+    declaration: Declaration | None = Field(default=None, description="partner declaration already signed; none: it is asked for")
+    profile: Profile | None = Field(default=None, description="verification of the profile; none: it is verified")
+    core_values: CoreValues | None = Field(default=None, description="headquarters' assessment, of an international organisation")
+    psea: Psea | None = Field(default=None, description="PSEA assessment known; none: it is assessed")
+    no_contact_with_beneficiaries: bool = Field(default=False, description="the partner never meets beneficiaries")
+    hact: Hact | None = Field(default=None, description="HACT rating known; none: it is assessed where needed")
     planned_cash_year_usd: Decimal | None = Field(default=None, ge=0, description="US$, other live and pending documents, HACT year")
-    vendor: Vendor | None = None
-    standing_clearance: StandingClearance | None = None
-    pca: StandingPca | None = None
+    vendor: Vendor | None = Field(default=None, description="the partner as vendor; none: it is set up")
+    standing_clearance: StandingClearance | None = Field(default=None, description="clearance given before the engine knew the partner")
+    pca: StandingPca | None = Field(default=None, description="PCA in force before the engine knew the partner")
 
     @property
     def international(self) -> bool:
@@ -173,9 +179,9 @@ class Partner(Strict):
 class Selection(Strict):
     """How the partner was selected."""
 
-    kind: Literal["open", "direct"]
+    kind: Literal["open", "direct"] = Field(description="open call, or direct selection")
     call: str = Field(default="", description="reference of the call, for an open selection")
-    score: Decimal | None = Field(default=None, ge=0, le=100)
+    score: Decimal | None = Field(default=None, ge=0, le=100, description="score in the call, 0 to 100")
     reason_code: Literal[
         "",
         "known_expertise",
@@ -186,109 +192,141 @@ class Selection(Strict):
         "retention",
         "other",
     ] = Field(default="", description="coded reason, for a direct selection")
-    text: Text = ""
-    matrix_sha256: Sha256 | None = None
+    text: Text = Field(default="", description="reason in words, for a direct selection")
+    matrix_sha256: Sha256 | None = Field(default=None, description="hash of the evaluation matrix")
 
 
 class Indicator(Strict):
-    id: Identifier
-    title: str = Field(min_length=1, max_length=500)
-    unit: Literal["number", "percent"] = "number"
+    """How one output is measured."""
+
+    id: Identifier = Field(description="id within the document")
+    title: str = Field(min_length=1, max_length=500, description="what is counted")
+    unit: Literal["number", "percent"] = Field(default="number", description="number, or percent")
     baseline: Decimal | None = Field(default=None, description="none: unknown, which is allowed when said")
     baseline_unknown: bool = Field(default=False, description="the baseline is unknown and will be measured")
-    target: Decimal | None = None
+    target: Decimal | None = Field(default=None, description="value aimed at, in the unit")
 
 
 class Activity(Strict):
-    id: Identifier = Field(examples=["1.1.1"])
-    title: str = Field(min_length=1, max_length=500)
+    """One activity, which is one budget line."""
+
+    id: Identifier = Field(examples=["1.1.1"], description="id within the document, output first")
+    title: str = Field(min_length=1, max_length=500, description="what is done")
     periods: tuple[Annotated[int, Field(ge=1, le=60)], ...] = Field(
         default=(), description="periods counted from the start, 1 is the first"
     )
-    office_cash: Amount = Decimal(0)
-    partner_cash: Amount = Decimal(0)
+    office_cash: Amount = Field(default=Decimal(0), description="office cash, units of the document's currency")
+    partner_cash: Amount = Field(default=Decimal(0), description="partner cash, units of the document's currency")
     first_quarter: Amount | None = Field(default=None, description="office cash of the first period; none: spread evenly over `periods`")
     by_period: tuple[Amount, ...] | None = Field(default=None, description="office cash of each period, from the first")
-    active: bool = True
+    active: bool = Field(default=True, description="false once deactivated: counts in no sum")
 
 
 class Output(Strict):
-    id: Identifier = Field(examples=["1.1"])
-    title: str = Field(min_length=1, max_length=500)
+    """One result of the document."""
+
+    id: Identifier = Field(examples=["1.1"], description="id within the document")
+    title: str = Field(min_length=1, max_length=500, description="the result in one sentence")
     programme_output: str = Field(default="", description="code of the country-programme output it serves")
-    indicators: tuple[Indicator, ...] = ()
-    activities: tuple[Activity, ...] = ()
+    indicators: tuple[Indicator, ...] = Field(default=(), description="how the result is measured; at least one before review")
+    activities: tuple[Activity, ...] = Field(default=(), description="what is done for it")
 
 
 class ManagementLine(Strict):
-    id: Literal["M1", "M2", "M3"]
-    kind: Literal["in_country", "operational", "planning"]
-    title: str = ""
-    office_cash: Amount = Decimal(0)
-    partner_cash: Amount = Decimal(0)
-    first_quarter: Amount | None = None
+    """One of the three standard lines of programme management."""
+
+    id: Literal["M1", "M2", "M3"] = Field(description="line id")
+    kind: Literal["in_country", "operational", "planning"] = Field(
+        description="in-country staff; operational costs; planning, monitoring, evaluation and communication"
+    )
+    title: str = Field(default="", description="what it pays")
+    office_cash: Amount = Field(default=Decimal(0), description="office cash, units of the document's currency")
+    partner_cash: Amount = Field(default=Decimal(0), description="partner cash, units of the document's currency")
+    first_quarter: Amount | None = Field(default=None, description="office cash of the first period; none: spread evenly")
 
 
 class SupportCost(Strict):
     """Support cost for organisational capacity (PCA 6.2)."""
 
-    percent: Percent = Decimal(0)
-    amount: Amount = Decimal(0)
-    first_quarter: Amount | None = None
+    percent: Percent = Field(default=Decimal(0), description="% of direct office cash, at most 7.00")
+    amount: Amount = Field(default=Decimal(0), description="units of the document's currency")
+    first_quarter: Amount | None = Field(default=None, description="part of the first period; none: spread evenly")
 
 
 class Supplies(Strict):
+    """Contributions in kind, in the document's currency."""
+
     office: Amount = Field(default=Decimal(0), description="supplies given by the office, in kind")
     partner_in_kind: Amount = Field(default=Decimal(0), description="valued contribution of the partner, in kind")
 
 
 class Risk(Strict):
-    type: Literal["social_environmental", "financial", "operational", "organizational", "political", "strategic", "security"]
-    text: str = ""
-    mitigation: str = ""
+    """One entry of the risk register."""
+
+    type: Literal["social_environmental", "financial", "operational", "organizational", "political", "strategic", "security"] = Field(
+        description="kind of risk"
+    )
+    text: str = Field(default="", description="the risk in words")
+    mitigation: str = Field(default="", description="what is done about it")
 
 
 class Ratings(Strict):
-    gender: Literal["none", "marginal", "significant", "principal"] | None = None
-    equity: Literal["none", "marginal", "significant", "principal"] | None = None
-    sustainability: Literal["none", "marginal", "significant", "principal"] | None = None
+    """Attention to gender, equity and sustainability."""
+
+    gender: Literal["none", "marginal", "significant", "principal"] | None = Field(default=None, description="attention to gender")
+    equity: Literal["none", "marginal", "significant", "principal"] | None = Field(default=None, description="attention to equity")
+    sustainability: Literal["none", "marginal", "significant", "principal"] | None = Field(
+        default=None, description="attention to sustainability"
+    )
 
 
 class Flags(Strict):
-    personal_data: bool = False
-    children: bool = False
-    construction: bool = False
-    vehicles: bool = False
-    research: bool = False
+    """What calls for an annex."""
+
+    personal_data: bool = Field(default=False, description="personal data are processed: data processing agreement")
+    children: bool = Field(default=False, description="activities involve children: annex")
+    construction: bool = Field(default=False, description="construction: special conditions")
+    vehicles: bool = Field(default=False, description="vehicles are lent: loan agreement")
+    research: bool = Field(default=False, description="research: ethics annex")
 
 
 class ReportPeriod(Strict):
-    start: date
-    end: date
-    due: date
+    """One report."""
+
+    start: date = Field(description="first day reported on")
+    end: date = Field(description="last day reported on")
+    due: date = Field(description="day the report is due")
 
 
 class Reporting(Strict):
-    kind: Literal["quarterly", "humanitarian"] = "quarterly"
+    """The reporting plan."""
+
+    kind: Literal["quarterly", "humanitarian"] = Field(default="quarterly", description="quarterly with narrative, or humanitarian without")
     periods: tuple[ReportPeriod, ...] = Field(default=(), description="explicit periods; empty: one each three months from the start")
-    frequency: Literal["quarterly", "monthly"] = "quarterly"
+    frequency: Literal["quarterly", "monthly"] = Field(default="quarterly", description="how often, where no periods are stated")
 
 
 class Visit(Strict):
-    period: int = Field(ge=1, le=60)
-    number: int = Field(ge=1, le=50)
+    """Planned programmatic visits of one period."""
+
+    period: int = Field(ge=1, le=60, description="period counted from the start")
+    number: int = Field(ge=1, le=50, description="visits planned in it")
 
 
 class Annex(Strict):
-    annex: Literal["data_processing_agreement", "children", "construction_conditions", "vehicle_loan", "research_ethics", "other"]
-    document: str
+    """One annex attached."""
+
+    annex: Literal["data_processing_agreement", "children", "construction_conditions", "vehicle_loan", "research_ethics", "other"] = Field(
+        description="which annex"
+    )
+    document: str = Field(description="file name or id")
     sha256: Sha256
 
 
 class Protocol(Strict):
     """Activation protocol of a contingency document."""
 
-    trigger: Text = ""
+    trigger: Text = Field(default="", description="what lets the document be activated, in words")
     ceiling: Amount | None = Field(default=None, description="office total, in the document's currency")
     months: int | None = Field(default=None, ge=1, le=24, description="longest duration")
 
@@ -296,74 +334,82 @@ class Protocol(Strict):
 class Document(Strict):
     """The programme document: results, budget, dates."""
 
-    title: str = Field(min_length=1, max_length=500)
+    title: str = Field(min_length=1, max_length=500, description="title of the document")
     type: Literal["auto", "programme_document", "simplified"] = Field(
         default="auto", description="wanted type; resolved by amount and purpose"
     )
-    language: str = Field(default="en", pattern=r"^[a-z]{2}$")
-    sector: str = Field(min_length=1)
+    language: str = Field(default="en", pattern=r"^[a-z]{2}$", description="ISO 639-1 code of its language")
+    sector: str = Field(min_length=1, description="sector code, such as nutrition")
     section: str = Field(default="", description="submitting section of the office; empty: the sector")
     areas: tuple[str, ...] = Field(default=(), description="coded areas")
     start: date | None = Field(default=None, description="requested start; none only for a contingency document")
-    end: date | None = None
-    if_late: Literal["keep_end", "keep_duration"] = "keep_end"
+    end: date | None = Field(default=None, description="requested end, the last day; none only for a contingency document")
+    if_late: Literal["keep_end", "keep_duration"] = Field(
+        default="keep_end", description="if signatures come late: keep the end, or the duration"
+    )
     currency: Currency
-    outputs: tuple[Output, ...] = ()
-    management: tuple[ManagementLine, ...] = Field(default=(), max_length=3)
-    support_cost: SupportCost = SupportCost()
-    supplies: Supplies = Supplies()
+    outputs: tuple[Output, ...] = Field(default=(), description="results with their activities")
+    management: tuple[ManagementLine, ...] = Field(default=(), max_length=3, description="effective and efficient programme management")
+    support_cost: SupportCost = Field(default=SupportCost(), description="support cost for organisational capacity")
+    supplies: Supplies = Field(default=Supplies(), description="contributions in kind")
     office_cash: Amount | None = Field(default=None, description="stated total; when given it must add up within 0.01")
-    office_total: Amount | None = None
-    partner_total: Amount | None = None
+    office_total: Amount | None = Field(default=None, description="stated total; when given it must add up within 0.01")
+    partner_total: Amount | None = Field(default=None, description="stated total; when given it must add up within 0.01")
     partner_contribution: Text = Field(default="", description="non-financial contribution in words")
-    contribution_types: tuple[str, ...] = ()
-    risks: tuple[Risk, ...] = ()
-    ratings: Ratings = Ratings()
-    flags: Flags = Flags()
-    exit_strategy: Text = ""
-    sunset_on: date | None = None
-    strategy: Text = ""
-    reporting: Reporting = Reporting()
-    visits: tuple[Visit, ...] = ()
-    modalities: tuple[Modality, ...] = ("direct_cash_transfer", "reimbursement")
-    annexes: tuple[Annex, ...] = ()
+    contribution_types: tuple[str, ...] = Field(default=(), description="coded kinds of contribution of the partner")
+    risks: tuple[Risk, ...] = Field(default=(), description="risk register")
+    ratings: Ratings = Field(default=Ratings(), description="not needed for a simplified document that is not humanitarian")
+    flags: Flags = Field(default=Flags(), description="what calls for annexes")
+    exit_strategy: Text = Field(default="", description="how the partnership ends, in words")
+    sunset_on: date | None = Field(default=None, description="day by which the support should have ended")
+    strategy: Text = Field(default="", description="implementation strategy in words")
+    reporting: Reporting = Field(default=Reporting(), description="reporting plan")
+    visits: tuple[Visit, ...] = Field(default=(), description="planned programmatic visits")
+    modalities: tuple[Modality, ...] = Field(default=("direct_cash_transfer", "reimbursement"), description="cash modalities intended")
+    annexes: tuple[Annex, ...] = Field(default=(), description="annexes already attached")
     template_deviations: tuple[str, ...] = Field(default=(), description="clauses that differ from the certified template")
     protocol: Protocol | None = Field(default=None, description="contingency document only")
-    confidential: bool = False
+    confidential: bool = Field(default=False, description="not to be published")
 
 
 class RelationshipTest(Strict):
     """Partnership or procurement (seed 1): four answers."""
 
-    joint_objective: bool = True
-    partner_contributes: bool = True
-    scope_by_office_alone: bool = False
+    joint_objective: bool = Field(default=True, description="both pursue one objective")
+    partner_contributes: bool = Field(default=True, description="the partner contributes to it")
+    scope_by_office_alone: bool = Field(default=False, description="the office alone defines scope and results, as in procurement")
     excluded_service: str = Field(default="", description="a service a PCA may not be used for, such as printing; empty: none")
 
 
 class Grant(Strict):
-    grant: Identifier
-    amount: Amount | None = None
-    expires_on: date | None = None
+    """One grant foreseen."""
+
+    grant: Identifier = Field(description="grant number")
+    amount: Amount | None = Field(default=None, description="units of the document's currency, if known")
+    expires_on: date | None = Field(default=None, description="last day on which it may be spent")
 
 
 class Workplan(Strict):
-    reference: str = ""
-    approved_on: date | None = None
+    """The workplan that the document serves."""
+
+    reference: str = Field(default="", description="reference of the workplan served")
+    approved_on: date | None = Field(default=None, description="day of its approval")
 
 
 class PriorSuspension(Strict):
-    had: bool = False
-    text: Text = ""
+    """Earlier suspension or termination of the partner."""
+
+    had: bool = Field(default=False, description="the partner was suspended or terminated before")
+    text: Text = Field(default="", description="when, why, and what came of it")
 
 
 class Beneficiaries(Strict):
     """People to be reached, as counted by the sender."""
 
-    men: int = Field(default=0, ge=0)
-    women: int = Field(default=0, ge=0)
-    boys: int = Field(default=0, ge=0)
-    girls: int = Field(default=0, ge=0)
+    men: int = Field(default=0, ge=0, description="number of men")
+    women: int = Field(default=0, ge=0, description="number of women")
+    boys: int = Field(default=0, ge=0, description="number of boys")
+    girls: int = Field(default=0, ge=0, description="number of girls")
 
 
 _EXAMPLE: dict[str, Any] = {
@@ -431,28 +477,28 @@ class Intake(Strict):
     submitter: Identifier = Field(description="actor who submits")
     office: Country
     programme: Identifier = Field(description="country programme of the office")
-    instrument: Instrument = "auto"
-    track: TrackName = "standard"
+    instrument: Instrument = Field(default="auto", description="which instrument; auto: resolved against the office's PCA with the partner")
+    track: TrackName = Field(default="standard", description="track asked for")
     activation: Reference | None = Field(default=None, description="emergency activation relied on; required on the emergency track")
-    humanitarian: bool = False
+    humanitarian: bool = Field(default=False, description="serves a humanitarian response")
     plan: str = Field(default="", description="commitment or response plan served")
-    partner: Partner
-    selection: Selection
-    document: Document
+    partner: Partner = Field(description="the partner in the country")
+    selection: Selection = Field(description="how the partner was selected")
+    document: Document = Field(description="the programme document")
     activates: Reference | None = Field(default=None, description="contingency document that is activated")
-    grants: tuple[Grant, ...] = ()
-    workplan: Workplan = Workplan()
-    implementing_members: tuple[str, ...] = ()
-    other_un_funding: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = Field(default=(), description="grants foreseen")
+    workplan: Workplan = Field(default=Workplan(), description="workplan served")
+    implementing_members: tuple[str, ...] = Field(default=(), description="names of implementing members of a consortium; screened")
+    other_un_funding: tuple[str, ...] = Field(default=(), description="other UN entities that fund the partner for this")
     no_double_funding: bool = Field(default=True, description="costs are not already funded by another document")
-    prior_suspension: PriorSuspension = PriorSuspension()
-    relationship_test: RelationshipTest = RelationshipTest()
+    prior_suspension: PriorSuspension = Field(default=PriorSuspension(), description="history of suspension")
+    relationship_test: RelationshipTest = Field(default=RelationshipTest(), description="partnership or procurement")
     focal_point: Identifier | None = Field(default=None, description="office focal point; none: the office file's for the section")
-    alternate_focal_point: Identifier | None = None
-    partner_focal_point: Identifier | None = None
-    budget_owner: Identifier | None = None
-    first_request_with_signature: bool = False
-    beneficiaries: Beneficiaries | None = None
+    alternate_focal_point: Identifier | None = Field(default=None, description="office actor who stands in")
+    partner_focal_point: Identifier | None = Field(default=None, description="partner actor; none: the partner's first")
+    budget_owner: Identifier | None = Field(default=None, description="office actor; none: the office file's")
+    first_request_with_signature: bool = Field(default=False, description="the first cash request comes with the signature")
+    beneficiaries: Beneficiaries | None = Field(default=None, description="people to be reached")
     assumed_facts: tuple[str, ...] = Field(default=(), description="facts the sender did not give and the importer assumed")
 
 

@@ -12,16 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from schemas import payloads as p
 from schemas.base import Strict
 from schemas.engine import Holder, Track
-from schemas.office import Role as Role
+from schemas.office import Role
 
 Verdicts = Mapping[str, "Verdict"]
 Subject = Literal["partner", "case", "umbrella", "office"]
 Tracks = Literal["both", "standard", "emergency"]
+
+ROLES: frozenset[str] = frozenset(get_args(Role))
+"""Every role of the office file, those of the partner's people among them."""
 
 ANYONE = "anyone"
 SUBMITTER = "submitter"
@@ -30,6 +33,7 @@ FUNCTIONS = frozenset({ANYONE, SUBMITTER, DELEGATE})
 """Who may act without it being a role of the office file: anyone at all, who submitted the case, whom a delegation names."""
 
 PARTNER_ROLES = frozenset({"partner_focal_point", "partner_authorised_officer", "partner_viewer"})
+"""Roles of people who are not in the office file but in the intake of their case."""
 
 
 @dataclass(frozen=True)

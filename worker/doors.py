@@ -14,6 +14,7 @@ import asyncpg
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities import intake
 from db import content
 from schemas.engine import Tick, Ticked
 from schemas.findings import Finding
@@ -50,6 +51,33 @@ class Words:
         if self.data is not None:
             bodies["data"] = self.data
         return {field: await content.put(pool, body, sealed=sealed, by=actor) for field, body in bodies.items()}
+
+
+async def put(pool: asyncpg.Pool, body: Any, *, by: str) -> ContentRef:
+    """Content (a document version, a file) into the record before anything refers to it."""
+    return await content.put(pool, body, by=by)
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What became of an intake message: `reference` if it was taken (or had been); findings either way."""
+
+    reference: str = ""
+    workflow: str = ""
+    repeated: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+async def submit(pool: asyncpg.Pool, client: Client | None, raw: Any, *, clock: str = "") -> Submitted:
+    """The record first, then the workflow. `raw`: the message as it came; without a client the worker's sweep starts the case."""
+    outcome = await intake.take(pool, raw, clock=clock)
+    if isinstance(outcome, intake.Refused):
+        return Submitted(findings=tuple(outcome.findings))
+    if client is not None:
+        await intake.start_case(pool, client, outcome)
+    return Submitted(
+        reference=outcome.reference, workflow=outcome.workflow, repeated=outcome.state == "repeated", findings=tuple(outcome.findings)
+    )
 
 
 def content_key(*parts: object) -> str:
@@ -126,7 +154,8 @@ async def _say(
 ) -> Answer:
     handle = client.get_workflow_handle(workflow)
     try:
-        return await handle.execute_update(door, said, result_type=Answer, rpc_timeout=patience)
+        answer: Answer = await handle.execute_update(door, said, result_type=Answer, rpc_timeout=patience)
+        return answer
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise NoAnswer(f"{workflow} did not answer within {patience.total_seconds():.0f} s") from error
     except RPCError as error:
@@ -154,7 +183,7 @@ async def _from_the_record(pool: asyncpg.Pool, receipt: str) -> Answer:
 async def tick(client: Client, workflow: str, offset: timedelta) -> Ticked | None:
     """Move one workflow's practice clock; None if it runs no more."""
     try:
-        return await client.get_workflow_handle(workflow).execute_update("advance_clock", Tick(offset=offset), result_type=Ticked)
+        ticked: Ticked = await client.get_workflow_handle(workflow).execute_update("advance_clock", Tick(offset=offset), result_type=Ticked)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
@@ -163,3 +192,4 @@ async def tick(client: Client, workflow: str, offset: timedelta) -> Ticked | Non
         if "AcceptedUpdateCompletedWorkflow" in repr(error) or "closing" in str(error.__cause__ or error):
             return None
         raise
+    return ticked

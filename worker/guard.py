@@ -21,9 +21,10 @@ log = structlog.get_logger(__name__)
 
 class _Doorkeeper(WorkflowInboundInterceptor):
     def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (the SDK's name)
-        if len(input.args) != 1:
+        if len(input.args) != 1 or input.args[0] is None:  # null passes every converter
+            came = "null" if len(input.args) == 1 else str(len(input.args))
             raise ApplicationError(
-                f"{input.update} takes one JSON object; {len(input.args)} came. The example is in the handler's description.",
+                f"{input.update} takes one JSON object; {came} came. The example is in the handler's description.",
                 type="unreadable",
                 non_retryable=True,
             )

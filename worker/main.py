@@ -45,7 +45,7 @@ def build_worker(
     activity_class: Callable[..., Activities] = Activities,
 ) -> Worker:
     """A worker on `client` and `database`; the caller runs it (`async with`)."""
-    effects = activity_class(database, client, HttpGateway(bank_url) if bank_url else None)
+    effects = activity_class(database, HttpGateway(bank_url) if bank_url else None, client)
     return Worker(
         client,
         task_queue=task_queue,

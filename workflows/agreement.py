@@ -16,7 +16,6 @@ from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from schemas import search_attributes as attributes
     from schemas.engine import Ask, Asked, CaseView, Cause, Closing, Event, Opening, StageInput, StageOutcome
-    from schemas.findings import Finding
     from schemas.names import stage_workflow
     from workflows.approval import Approval, EmergencyApproval
     from workflows.cash_transfer import CashTransfer, EmergencyCashTransfer
@@ -56,8 +55,18 @@ TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency
 
 ONE_DAY = timedelta(days=1)
 
+MESSAGES = frozenset(
+    {
+        "hold", "resume", "withdraw", "cancel", "suspend", "request_lift", "propose_termination", "raise_concern", "report_allegation",
+        "flag_partner", "reassign_focal_point", "declare_conflict", "correct_fact",
+    }
+)  # fmt: skip
+"""What is said to a case as a whole."""
+
 
 class CaseStage(Stage):
+    messages = MESSAGES
+
     async def procedure(self) -> StageOutcome:
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
         self.sent: CaseView | None = None
@@ -120,7 +129,7 @@ class CaseStage(Stage):
     async def ask(self, need: str) -> Asked:
         asked: Asked = await workflow.execute_activity_method(
             Effects.ask,
-            Ask(subject=self.start.subject, need=need, level=TRACKS[self.view.track].level, at=self.now(), clock=self.clock),  # type: ignore[arg-type]
+            Ask(subject=self.start.subject, need=need, level=TRACKS[self.view.track].level, at=self.now(), clock=self.clock),
             summary=f"Ask for {need} of the partner",
             **WRITE,
         )
@@ -143,7 +152,8 @@ class CaseStage(Stage):
         self.cause = Cause.model_validate(outcome.facts.get("cause", {}))
         await self.refresh()
         if outcome.result in ("returned", "ended", "rejected") and "cash" in self.children:
-            await self.attend(also=self.children["cash"].done)
+            while not self.children["cash"].done():  # it stands down, and starts again with the next signature
+                await self.attend(also=self.children["cash"].done)
             self.forget_ended()
         return outcome
 
@@ -179,11 +189,10 @@ class CaseStage(Stage):
                 facts = await self.begin() if not facts.get("ends_at") else facts
                 moment = datetime.fromisoformat(facts["ends_at"]) if facts.get("ends_at") else None
                 if moment and moment <= self.now():
-                    await self.record(
-                        "end",
-                        [Event(type="case.status_changed", data={"to": "ended", "trigger": "end_date_passed"}), Event(type="case.ended")],
-                    )
-                    continue
+                    over = Event(type="case.status_changed", data={"to": "ended", "trigger": "end_date_passed"})
+                    if not (await self.record("end", [over, Event(type="case.ended")])).refused:
+                        continue
+                    moment = self.now() + ONE_DAY
             await self.attend(until=moment)
             self.forget_ended()
         while not self.view.ended:  # reports and closure; closing a case is later work
@@ -204,6 +213,9 @@ class CaseStage(Stage):
             return None
         moment = datetime.fromisoformat(done.facts["next"]) if done.facts.get("next") else None
         return moment if moment and moment > self.now() else self.now() + ONE_DAY
+
+    def running(self) -> list[str]:
+        return [child.id for child in self.children.values() if not child.done()]
 
     def forget_ended(self) -> None:
         self.children = {stage: child for stage, child in self.children.items() if not child.done()}
@@ -239,7 +251,8 @@ class CaseStage(Stage):
                     case "review_hold":
                         await self.record(f"review_hold:{at:%Y-%m-%d}", opens=[Opening(kind="review_hold", whom=f"{at:%Y-%m-%d}")])
                     case "hold_until":
-                        await self.record(f"hold_end:{at:%Y-%m-%d}", [Event(type="case.resumed", data={"why": "hold_ended"})])
+                        resumed = Event(type="case.resumed", data={"why": "hold_ended"})
+                        await self.record(f"hold_end:{at:%Y-%m-%d}", [resumed], closes=self.closing("review_hold"))
                     case "notice_over":
                         await self.record(
                             f"notice_over:{at:%Y-%m-%d}",
@@ -264,7 +277,8 @@ class CaseStage(Stage):
                 if await self.count(
                     heard, [Event(type="case.resumed", data={"why": "resumed"})], closes=self.closing("review_hold", heard)
                 ):
-                    self.state["moments"] = {}
+                    for name in ("review_hold", "hold_until"):
+                        self.state.get("moments", {}).pop(name, None)
             case "review_hold", "extend_hold":
                 if done := await self.count(heard, [Event(type="case.held", data={"extended": True}, take=["until"])]):
                     self.remember(done.facts, "review_hold", "hold_until")
@@ -330,30 +344,18 @@ class CaseStage(Stage):
                     heard,
                     [Event(type="case.fact_corrected", data={"correction": heard.whom, "verdict": verdict}, take=["fact", "reopens"])],
                 )
-            case _ if heard.task is not None:
+            case _:
                 await self.count(heard)
-            case kind, _:
-                await self.refuse(
-                    heard,
-                    Finding(
-                        rule="unknown_message",
-                        message=f"A case takes no message {kind}.",
-                        path="$.kind",
-                        next_step="See `pca schema message`.",
-                    ),
-                )
 
     async def ends(self, heard: Heard, status: str, event: Event) -> None:
         """The case ends; its stages are told, answer whoever is still waiting, and close."""
         trigger = {"withdrawn": "withdraw", "cancelled": "cancel"}[status]
         await self.count(heard, [Event(type="case.status_changed", data={"to": status, "trigger": trigger}), event])
 
-    def closing(self, kind: str, heard: Heard) -> list[Closing]:
-        return [
-            Closing(task=t.id, why="resumed")
-            for t in self.tasks.values()
-            if t.kind == kind and (heard.task is None or t.id != heard.task.id)
-        ]
+    def closing(self, kind: str, heard: Heard | None = None) -> list[Closing]:
+        """The tasks of a kind, but the one that is just decided."""
+        decided = heard.task.id if heard and heard.task else ""
+        return [Closing(task=t.id, why="resumed") for t in self.tasks.values() if t.kind == kind and t.id != decided]
 
     # -- the view ----------------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ SIDES = frozenset({"partner", "office"})
 
 
 class ApprovalStage(Stage):
+    messages = frozenset({"ask"})
+
     async def procedure(self) -> StageOutcome:
         if not self.start.carried:
             facts = await self.begin()
@@ -78,6 +80,8 @@ class ApprovalStage(Stage):
             case "ask", _:
                 question = Opening(kind="answer_question", whom=f"{heard.said.actor}-{heard.said.key}")
                 await self.count(heard, [Event(type="review.question_asked", data={"task": heard.said.task}, take=["to"])], [question])
+            case "answer_question", "answer":
+                await self.count(heard, [Event(type="review.question_answered", data={"question": heard.whom})])
             case _:
                 await self.count(heard)
         return None

@@ -14,7 +14,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from schemas.engine import BankAnswer, Closing, Event, Opening, Order, StageInput, StageOutcome
+    from schemas.engine import BankAnswer, Closing, Event, Opening, Order, Recorded, StageInput, StageOutcome
     from workflows.effects import EXTERNAL, Effects
     from workflows.stage import Heard, Stage
 
@@ -30,7 +30,8 @@ STANDARD = Track(side_by_side=False)
 EMERGENCY = Track(side_by_side=True)
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
-ASK_BANK_EVERY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
+ASK_BANK_EVERY = ONE_DAY
 WATCH_AFTER = timedelta(days=3)
 """A confirmed order is asked about once more, so that a second payment of the bank does not pass unseen."""
 
@@ -62,12 +63,11 @@ class CashStage(Stage):
         if self.view.status not in ("signed", "active", "ended"):
             return
         if "periods" not in self.state:
-            facts = await self.begin()
-            self.state["periods"] = facts["periods"]
+            first, *later = (await self.begin())["periods"]
+            self.state["periods"] = [first | {"request_from": self.now().isoformat()}, *later]  # the first may come with the signature
         for period in self.state["periods"]:
-            n = int(period["period"])
-            if n == self.state["requested"] + 1 and (n == 1 or _at(period["request_from"]) <= self.now()):
-                await self.open_request(n)
+            if int(period["period"]) == self.state["requested"] + 1 and _at(period["request_from"]) <= self.now():
+                await self.open_request(period)
         for n, due in list(self.state["reports"].items()):
             if _at(due["from"]) <= self.now():
                 await self.open_report(n, _at(due["due"]))
@@ -84,7 +84,7 @@ class CashStage(Stage):
 
     def finished(self) -> bool:
         """Every period has been requested, paid and reported."""
-        periods = self.state.get("periods")
+        periods: list[Any] = self.state.get("periods", [])
         return (
             bool(periods)
             and self.state["requested"] == len(periods)
@@ -93,13 +93,16 @@ class CashStage(Stage):
             and not self.state["orders"]
         )
 
-    async def open_request(self, n: int) -> None:
-        """A new cycle. The first request may come with the signature; the next opens ten working days before its period."""
+    async def open_request(self, period: dict[str, Any]) -> None:
+        """A new cycle: the next request opens ten working days before its period. What the record refuses is tried again a day later."""
+        n = int(period["period"])
         if n > 1 and not self.inbox and self.state.get("cycle", 1) != n:
             self.state["cycle"] = n
             await self.continue_as_new()
         done = await self.record(f"request:{n}", opens=[Opening(kind="request_cash", whom=str(n))])
-        if not done.refused:
+        if done.refused:
+            period["request_from"] = (self.now() + ONE_DAY).isoformat()
+        else:
             self.state["requested"] = n
 
     async def open_report(self, n: str, due: datetime) -> None:
@@ -108,7 +111,9 @@ class CashStage(Stage):
             [Event(type="report.due", data={"instalment": int(n)})],
             [Opening(kind="submit_report", whom=n, due=due)],
         )
-        if not done.refused:
+        if done.refused:
+            self.state["reports"][n]["from"] = (self.now() + ONE_DAY).isoformat()
+        else:
             del self.state["reports"][n]
 
     # -- what people do --------------------------------------------------------------------------------------------------------------
@@ -216,7 +221,7 @@ class CashStage(Stage):
             data = {"order": order, "bank_reference": word.reference, "at": word.at.isoformat() if word.at else None}
             if word.kind == "refused":
                 await self.problem(order, f"refused:{nth}", Event(type="payment.refused", data=data | {"why": word.reason}))
-            elif known["confirmed"]:
+            elif known["confirmed"] or known.get("given_up"):
                 await self.problem(order, f"twice:{nth}", Event(type="payment.anomaly", data=data | {"kind": "twice"}))
             elif not word.same_amount:
                 await self.problem(order, f"amount:{nth}", Event(type="payment.anomaly", data=data | {"kind": "other_amount"}))
@@ -226,10 +231,9 @@ class CashStage(Stage):
                     await self.problem(order, f"not_ordered:{nth}", Event(type="payment.anomaly", data=data | {"kind": "not_ordered"}))
                 else:
                     known["confirmed"] = True
-                    if report := done.facts.get("report"):
-                        self.state["reports"][str(report["instalment"])] = {"from": report["from"], "due": report["due"]}
+                    self.expect_report(done)
         known["words"] = max(known["words"], len(words))
-        if known["confirmed"] or known["words"]:
+        if known["words"] or known.get("given_up"):
             if known.get("watched"):
                 del self.state["orders"][order]
             else:
@@ -239,21 +243,33 @@ class CashStage(Stage):
             kind = "unknown" if answer.unknown else "late"
             await self.problem(order, "late", Event(type="payment.anomaly", data={"order": order, "kind": kind}))
 
+    def expect_report(self, paid: Recorded) -> None:
+        """What is paid is to be reported: from the end of its period on."""
+        if report := paid.facts.get("report"):
+            self.state["reports"][str(report["instalment"])] = {"from": report["from"], "due": report["due"]}
+
     async def problem(self, order: str, key: str, event: Event) -> None:
         """A person looks at it; until then no second order for this instalment."""
-        opens = [] if self.is_open("resolve_payment_problem", order) else [Opening(kind="resolve_payment_problem", whom=order)]
-        await self.record(f"{key}:{order}", [event], opens)
+        looked_at = any(t.kind == "resolve_payment_problem" and t.whom.split(" ")[0] == order for t in self.tasks.values())
+        whom = f"{order} {key}" if self.state["orders"][order].get("problem") else order  # one decided does not open again
+        await self.record(f"{key}:{order}", [event], [] if looked_at else [Opening(kind="resolve_payment_problem", whom=whom)])
+        self.state["orders"][order]["problem"] = True
 
     async def resolve(self, heard: Heard, verdict: str) -> None:
-        order = heard.whom
+        order = heard.whom.split(" ")[0]
         event = Event(type="payment.problem_resolved", data={"order": order, "verdict": verdict}, take=["amount"])
         again = [Event(type="payment.ordered", data={"again": order})] if verdict == "send_again" else []
-        done = await self.count(heard, [event, *again])
-        if done and again:
-            self.state["orders"].pop(order, None)
+        # once the account is corrected, the same question is put again
+        after = [Opening(kind="resolve_payment_problem", whom=f"{order} after {heard.said.key}")] if verdict == "correct_account" else []
+        done = await self.count(heard, [event, *again], after)
+        if not done:
+            return
+        self.expect_report(done)  # a payment of another amount was accepted
+        if verdict in ("send_again", "cancel_payment") and order in self.state["orders"]:
+            # the bank is asked about it once more all the same: money that comes late under a given up order must not pass unseen
+            self.state["orders"][order] |= {"given_up": True, "watched": False, "ask_at": (self.now() + ASK_BANK_EVERY).isoformat()}
+        if again:
             await self.send(done.facts["order"], done.facts.get("late_at"))
-        elif done and verdict == "cancel_payment":
-            self.state["orders"].pop(order, None)
 
 
 def _at(iso: str) -> datetime:

@@ -36,6 +36,8 @@ RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 class ReviewStage(Stage):
+    messages = frozenset({"ask", "recuse"})
+
     async def procedure(self) -> StageOutcome:
         if not self.start.carried:
             facts = await self.begin()

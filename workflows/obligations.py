@@ -16,6 +16,8 @@ OUTCOMES = {"accept": "obligation.met", "extend": "obligation.extended", "write_
 
 
 class ObligationsStage(Stage):
+    held_with_case = False
+
     async def procedure(self) -> StageOutcome:
         stale = not self.start.carried
         while True:
@@ -39,7 +41,8 @@ class ObligationsStage(Stage):
         wanted = {o["id"]: o for o in facts.get("open", [])}
         conditions = {c["id"]: c for c in facts.get("conditions", [])}
         have = {task.whom.split(" ")[0] for task in self.tasks.values()}
-        opens = [self.obligation(o) for id_, o in wanted.items() if id_ not in have and not o.get("evidence_in")]
+        again = self.state.get("again", {})
+        opens = [self.obligation(o, again.get(id_, "")) for id_, o in wanted.items() if id_ not in have and not o.get("evidence_in")]
         opens += [
             Opening(kind="check_obligation_evidence", whom=id_, roles=[o["verifier_role"]])
             for id_, o in wanted.items()
@@ -84,7 +87,9 @@ class ObligationsStage(Stage):
             case (("check_obligation_evidence" | "decide_obligation"), "refuse"):
                 await self.count(heard, [Event(type="obligation.evidence_refused", data=data)], [self.next_task(heard, "meet_obligation")])
             case (("check_obligation_evidence" | "decide_obligation"), verdict):
-                await self.count(heard, [Event(type=OUTCOMES[verdict], data=data, take=["until"])])
+                if await self.count(heard, [Event(type=OUTCOMES[verdict], data=data, take=["until"])]) and verdict == "extend":
+                    self.state.setdefault("again", {})[id_] = f"after {heard.said.key}"
+                    await self.look()  # it is to be met all the same, with the new due date
             case "meet_condition", verdict:
                 await self.count(heard, [Event(type="condition.met" if verdict == "met" else "condition.waived", data={"condition": id_})])
             case _:

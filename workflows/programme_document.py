@@ -25,10 +25,11 @@ TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency
 
 
 class DocumentStage(Stage):
+    messages = frozenset({"ask"})
+
     async def procedure(self) -> StageOutcome:
         if not self.start.carried:
             facts = await self.begin()
-            self.state["turn"] = 1
             await self.record(
                 "start",
                 [Event(type="document.version_stored", data={"version": 1, "side": "office"})] if self.start.round == 1 else [],
@@ -51,11 +52,11 @@ class DocumentStage(Stage):
         """True when the document is submitted."""
         match heard.kind, heard.verdict:
             case "office_turn", "send_to_partner":
-                await self.count(heard, [Event(type="document.sent", take=["version", "sha256"])], [self.turn("partner_turn")])
+                await self.count(heard, [Event(type="document.sent", take=["version", "sha256"])], [self.turn("partner_turn", heard)])
             case "office_turn", "accept":
                 await self.accepted(heard, "office", "partner_turn")
             case "partner_turn", "return_to_office":
-                await self.count(heard, [Event(type="document.returned", take=["version", "sha256"])], [self.turn("office_turn")])
+                await self.count(heard, [Event(type="document.returned", take=["version", "sha256"])], [self.turn("office_turn", heard)])
             case "partner_turn", "accept":
                 await self.accepted(heard, "partner", "office_turn")
             case "attach_annex", verdict:
@@ -70,11 +71,12 @@ class DocumentStage(Stage):
                 ]
                 return await self.count(heard, events) is not None
             case "submit_for_review", "unlock":
-                await self.count(heard, [Event(type="document.unlocked", data={"why": "unlock"})], [self.turn("office_turn")])
+                await self.count(heard, [Event(type="document.unlocked", data={"why": "unlock"})], [self.turn("office_turn", heard)])
             case "answer_question", "answer":
                 await self.count(heard, [Event(type="review.question_answered", data={"question": heard.whom})])
             case "ask", _:
-                await self.count(heard, [Event(type="review.question_asked", data={"task": heard.said.task})], [self.question(heard)])
+                event = Event(type="review.question_asked", data={"task": heard.said.task}, take=["to"])
+                await self.count(heard, [event], [self.question(heard)])
             case _:
                 await self.count(heard)
         return False
@@ -82,17 +84,12 @@ class DocumentStage(Stage):
     async def accepted(self, heard: Heard, side: str, other: str) -> None:
         """Both accept one hash: submission. One does: the court moves to the other."""
         event = Event(type="document.accepted", data={"side": side}, take=["sha256"])
-        submission = Opening(kind="submit_for_review", whom=f"turn-{self.state['turn']}", optional="both")
-        await self.count(heard, [event], [submission, self.turn(other).model_copy(update={"unless": "both"})])
+        submission = Opening(kind="submit_for_review", whom=heard.whom, optional="both")
+        await self.count(heard, [event], [submission, self.turn(other, heard).model_copy(update={"unless": "both"})])
 
-    def turn(self, kind: str) -> Opening:
+    def turn(self, kind: str, after: Heard) -> Opening:
         """The next turn: one court at a time. Its number is how people speak of it (third turn), so it may stand in a key."""
-        return Opening(kind=kind, whom=f"turn-{self.next_turn()}")
-
-    def next_turn(self) -> int:
-        turns = [int(t.whom.removeprefix("turn-")) for t in self.tasks.values() if t.whom.startswith("turn-")]
-        self.state["turn"] = max([self.state["turn"], *turns]) + 1
-        return int(self.state["turn"])
+        return Opening(kind=kind, whom=f"turn-{int(after.whom.removeprefix('turn-')) + 1}")
 
     def question(self, heard: Heard) -> Opening:
         return Opening(kind="answer_question", whom=f"{heard.said.actor}-{heard.said.key}")

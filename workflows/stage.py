@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Never, TypeVar
+from typing import Any, ClassVar, Never, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -61,8 +61,14 @@ REFUSALS_RECORDED = 20
 """From the 20th refusal of one actor on one task on, it is answered and counted, not recorded singly."""
 MESSAGES_PER_RUN = 1500
 """A run takes at most 2,000 updates; a stage continues as new before that."""
-TASK_MESSAGES = frozenset({"claim", "unclaim", "reassign", "note", "ask", "recuse"})
-"""Messages that every open task takes."""
+ABOUT_TASKS = frozenset({"claim", "unclaim", "reassign", "note"})
+"""Messages that every open task takes; the machine itself records them."""
+ON_TASKS = ABOUT_TASKS | {"ask", "recuse"}
+"""Messages that are about an open task."""
+
+
+DURING_A_HOLD = frozenset({"resume", "review_hold", "withdraw", "raise_concern", "report_allegation"})
+"""All that is heard while a case is on hold."""
 
 
 @dataclass
@@ -120,6 +126,8 @@ class _Memory:
     answers: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     def keep(self, receipt: str, fingerprint: str, counted: bool) -> None:
+        if self.answers.get(receipt, (fingerprint,))[0] != fingerprint:
+            return  # the key belongs to what was said first under it
         self.answers.pop(receipt, None)
         self.answers[receipt] = (fingerprint, counted)
         while len(self.answers) > REMEMBERED:
@@ -127,7 +135,18 @@ class _Memory:
 
 
 class Stage:
-    """Base of every workflow of the engine. Subclasses give `procedure`, and are decorated shells with `run` (see `sketch`)."""
+    """Base of every workflow of the engine. Subclasses give `procedure`, and are decorated shells with `run` (see `sketch`).
+
+    `messages`: what it takes that is no verdict, beside what every open task takes. `held_with_case`: whether a hold of the case stops
+    it; obligations run on.
+    """
+
+    messages: ClassVar[frozenset[str]] = frozenset()
+    held_with_case: ClassVar[bool] = True
+
+    async def procedure(self) -> StageOutcome:
+        """What this stage does, from its first task to its outcome."""
+        raise NotImplementedError
 
     @workflow.init
     def __init__(self, start: StageInput) -> None:
@@ -146,7 +165,8 @@ class Stage:
         self.taken = 0
         self.cause: Cause = start.cause
         self._heard_version = self.view.version
-        self._heard_nudge = 0
+        self._heard_nudge = -1 if start.carried else 0  # what was news in the last moment of the run before is news still
+        self._was_held = self.held
         self._worked = 0
         self._shown: dict[str, Any] = {}
         self._last: list[str] = []
@@ -155,7 +175,8 @@ class Stage:
 
     @workflow.update(
         name="submit_decision",
-        description='Decide a task. {"task":"KEN/2026/0007:approval:1:approve_document","actor":"ke.010","role":"authorised_officer","verdict":"approve","key":"d1"}',
+        description='Decide a task. {"task":"KEN/2026/0007:approval:1:approve_document","actor":"ke.010",'
+        '"role":"authorised_officer","verdict":"approve","key":"d1"}',
     )
     async def submit_decision(self, decision: Decision) -> Answer:
         """A decision, answered when the record has it. The supported door."""
@@ -163,7 +184,8 @@ class Stage:
 
     @workflow.update(
         name="submit_message",
-        description='Say what is no verdict. {"kind":"hold","actor":"ke.001","role":"focal_point","key":"m1","data":{"reason":"flood","until":"2026-03-20"}}',
+        description='Say what is no verdict. {"kind":"hold","actor":"ke.001","role":"focal_point","key":"m1",'
+        '"data":{"reason":"flood","until":"2026-03-20"}}',
     )
     async def submit_message(self, message: Message) -> Answer:
         """A message, answered when the record has it."""
@@ -243,7 +265,17 @@ class Stage:
 
     @property
     def clock(self) -> str:
-        return self.view.clock.name
+        """The practice clock that was joined at start, for good; none in real life."""
+        return self.start.view.clock.name
+
+    @property
+    def held(self) -> bool:
+        """On hold: no moment falls, and nothing is taken but what may end the hold."""
+        return self.view.held and self.held_with_case
+
+    def running(self) -> list[str]:
+        """Ids of the workflows that this one has started and waits for."""
+        return []
 
     def now(self) -> datetime:
         """Business time."""
@@ -342,7 +374,7 @@ class Stage:
             batch = self._batch(self._receipt(heard), (), (), ()).model_copy(
                 update={"refused": list(findings), "decision" if isinstance(said, Decision) else "message": said}
             )
-            done = await self._write(batch)
+            done = await self._put(batch)
             if done.repeated:  # the record had answered it already, perhaps otherwise
                 self._reply(heard, counted=not done.refused, findings=done.findings, repeated=True)
                 return
@@ -378,8 +410,7 @@ class Stage:
 
     async def _write(self, batch: Batch) -> Recorded:
         """One transaction. State follows only what was recorded."""
-        done: Recorded = await workflow.execute_activity_method(Effects.record, batch, summary=_sentence(batch), **WRITE)
-        self._worked += 1
+        done = await self._put(batch)
         if done.refused:
             return done
         for task in done.tasks:
@@ -392,6 +423,11 @@ class Stage:
             self._take(done.view)
             self._heard_version = max(self._heard_version, done.view.version)  # our own doing is no news to us
         self.show()
+        return done
+
+    async def _put(self, batch: Batch) -> Recorded:
+        done: Recorded = await workflow.execute_activity_method(Effects.record, batch, summary=_sentence(batch), **WRITE)
+        self._worked += 1
         return done
 
     async def _tell(self, cases: Iterable[str], starts: Iterable[Start]) -> None:
@@ -423,7 +459,11 @@ class Stage:
         """
         while True:
             self._wind()
-            if self.odd:
+            if self._was_held != self.held:
+                self._was_held = self.held
+                if not self.held:
+                    await self._take_up_again()
+            elif self.odd:
                 await self._record_odd()
             elif self.inbox:
                 if (heard := await self._judge(self.inbox.pop(0))) is not None:
@@ -440,16 +480,23 @@ class Stage:
                 await self._wait(until, also)
 
     def _wind(self) -> None:
-        """The practice clock: forward only, before anything else is looked at."""
-        for ticking in self.ticks:
+        """The practice clock: forward only, before anything else is looked at. Real time cannot be moved."""
+        for ticking in self.ticks if self.clock else []:
             self.offset = max(self.offset, ticking.tick.offset)
 
+    async def _take_up_again(self) -> None:
+        """A hold has ended: due moments have moved by the time it lasted. The record did it, with the office's calendar."""
+        tasks: list[Task] = await workflow.execute_activity_method(
+            Effects.tasks_of, self._beginning(), summary="Read the due moments after the hold", **READ
+        )
+        self.tasks |= {task.id: task for task in tasks if task.id in self.tasks}
+
     async def _wait(self, until: datetime | None, also: Callable[[], bool]) -> None:
-        moments = [m.at for t in self.tasks.values() for m in t.moments] if not self.view.held else []
+        moments = [m.at for t in self.tasks.values() for m in t.moments] if not self.held else []
         coming = min([*moments, *([until] if until else [])], default=None)
         if self.ticks:  # nothing is left to do at this time
             for ticking in self.ticks:
-                ticking.answer = Ticked(next=coming, worked=self._worked)
+                ticking.answer = Ticked(next=coming, worked=self._worked, running=self.running())
             self.ticks, self._worked = [], 0
 
         def news() -> bool:
@@ -470,7 +517,7 @@ class Stage:
 
     def _fallen(self) -> tuple[Task, Moment] | None:
         """The first moment that has come, in order of time and then of task; a held stage has none."""
-        if self.view.held:
+        if self.held:
             return None
         past = sorted(
             ((m.at, t.id, m.does, m.level, t, m) for t in self.tasks.values() for m in t.moments if m.at <= self.now()), key=lambda x: x[:4]
@@ -497,15 +544,26 @@ class Stage:
         if (known := self.memory.answers.get(self._receipt(heard))) and known[0] == heard.fingerprint():
             heard.answer = Answer(counted=known[1], repeated=True)
             return None
-        if isinstance(said, Message) and said.kind not in TASK_MESSAGES:
-            return await self._admitted(heard, ())
+        if isinstance(said, Message) and said.kind not in ABOUT_TASKS | self.messages:
+            await self.refuse(
+                heard,
+                Finding(
+                    rule="unknown_message",
+                    message=f"{self.start.stage} takes {', '.join(sorted(ABOUT_TASKS | self.messages))}; not {said.kind}.",
+                    path="$.kind",
+                    next_step="See `pca schema message`.",
+                ),
+            )
+            return None
+        if isinstance(said, Message) and said.kind not in ON_TASKS:
+            return await self._admitted(heard)
         heard.task = self.tasks.get(said.task or "")
         if heard.task is None:
             await self.refuse(
                 heard, Finding(rule="task_closed", message=f"No open task {said.task} here.", path="$.task", next_step="See `pca tasks`.")
             )
             return None
-        if isinstance(said, Decision) and said.verdict not in (verdicts := CATALOGUE[heard.task.kind].verdicts):
+        if isinstance(said, Decision) and said.verdict not in (verdicts := CATALOGUE[heard.task.kind].verdicts_on(self.view.track)):
             await self.refuse(
                 heard,
                 Finding(
@@ -515,18 +573,17 @@ class Stage:
                 ),
             )
             return None
-        return await self._admitted(heard, ("ask", "recuse") if isinstance(said, Message) else ())
+        return await self._admitted(heard)
 
-    async def _admitted(self, heard: Heard, for_procedure: tuple[str, ...]) -> Heard | None:
+    async def _admitted(self, heard: Heard) -> Heard | None:
         said = heard.said
         if self.view.ended:
             await self.refuse(heard, Finding(rule="case_closed", message=f"The case is {self.view.ended}."))
             return None
-        if self.view.held and not (isinstance(said, Message) and said.kind in ("resume", "raise_concern", "report_allegation", "withdraw")):
-            if not (heard.task and heard.task.kind == "review_hold"):
-                await self.refuse(heard, Finding(rule="on_hold", message="The case is on hold.", next_step="Resume it first."))
-                return None
-        if isinstance(said, Message) and said.kind in TASK_MESSAGES and said.kind not in for_procedure:
+        if self.held and heard.kind not in DURING_A_HOLD:
+            await self.refuse(heard, Finding(rule="on_hold", message="The case is on hold.", next_step="Resume it first."))
+            return None
+        if isinstance(said, Message) and said.kind in ABOUT_TASKS:
             await self._about_task(heard)
             return None
         return heard

@@ -1,19 +1,21 @@
 """The umbrella is the PCA: its state is a row, settled with the carrying case's decisions. This workflow takes the messages that are
 addressed to the PCA and keeps its dates. It is no child of any case."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas.engine import Event, StageInput, StageOutcome
-    from schemas.findings import Finding
     from workflows.stage import Heard, Stage
 
 MESSAGES = {"suspend": "umbrella.suspended", "lift": "umbrella.lifted"}
+ONE_DAY = timedelta(days=1)
 
 
 class UmbrellaStage(Stage):
+    messages = frozenset(MESSAGES)
+
     async def procedure(self) -> StageOutcome:
         while True:
             facts = await self.begin()
@@ -22,17 +24,16 @@ class UmbrellaStage(Stage):
             ends = datetime.fromisoformat(facts["ends_at"]) if facts.get("ends_at") else None
             if self.full():
                 await self.continue_as_new()
-            heard = await self.hear(until=ends)
+            over = ends is not None and ends <= self.now()
+            if over and not (await self.record("ended", [Event(type="umbrella.ended")])).refused:
+                continue
+            heard = await self.hear(until=self.now() + ONE_DAY if over else ends)
             if isinstance(heard, Heard):
-                if heard.kind in MESSAGES:
-                    await self.count(heard, [Event(type=MESSAGES[heard.kind], take=["scope", "until", "block"])])
-                else:
-                    await self.refuse(
-                        heard,
-                        Finding(rule="unknown_message", message=f"A PCA takes {', '.join(MESSAGES)}; not {heard.kind}.", path="$.kind"),
-                    )
-            elif ends is not None and ends <= self.now():
-                await self.record("ended", [Event(type="umbrella.ended")])
+                await self.answer(heard)
+
+    async def answer(self, heard: Heard) -> None:
+        happened = [Event(type=MESSAGES[heard.kind], take=["scope", "until", "block"])] if heard.kind in MESSAGES else []
+        await self.count(heard, happened)
 
 
 @workflow.defn

@@ -49,7 +49,7 @@ class VettingStage(Stage):
         while True:
             if not self.tasks:
                 facts = await self.begin()  # has another case asked meanwhile?
-                if not self.needed(facts) and not facts.get("unconcluded"):
+                if not facts.get("cases") or not (self.needed(facts) or facts.get("unconcluded")):
                     return await self.close("concluded")
                 await self.open_what_is_needed(facts)
             if self.full():
@@ -70,6 +70,7 @@ class VettingStage(Stage):
         if not facts.get("cases"):
             return  # nobody asks
         screened = await self.screen("vetting")
+        self.state["levels"] = facts.get("levels", [])
         open_kinds = {(task.kind, task.whom) for task in self.tasks.values()}
         opens = [Opening(kind=n["kind"], whom=n.get("whom", ""), candidates=n.get("candidates", [])) for n in self.needed(facts)]
         for hit in screened.open_hits:

@@ -35,6 +35,7 @@ CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event FOR EACH STATEMENT EXE
 CREATE TABLE receipt (                      -- what was said under a key, and the answer
     key          text PRIMARY KEY,
     request_hash text NOT NULL,
+    request      jsonb,                    -- the decision or message as said; null: the system's own write
     response     jsonb NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -136,7 +137,7 @@ CREATE TABLE "case" (
     facts_sha256  text NOT NULL,
     title_sha256  text,
     instrument    text NOT NULL,
-    document_type text NOT NULL,            -- pd, spd, humanitarian_spd, contingency
+    document_type text NOT NULL,            -- programme_document, simplified, simplified_humanitarian, contingency
     humanitarian  boolean NOT NULL,
     track         text NOT NULL DEFAULT '',
     status        text NOT NULL,
@@ -194,6 +195,7 @@ CREATE TABLE task (
     opened_by   text NOT NULL,              -- actor whose decision opened it; '' for the system
     opened_from text NOT NULL,              -- task whose decision opened it; '' for the system
     due_at      timestamptz,
+    moments     jsonb NOT NULL,             -- besides reminders and escalation: [{at, does, level}]
     claimed_by  text NOT NULL DEFAULT '',
     level       integer NOT NULL DEFAULT 0, -- of escalation
     reminded    integer NOT NULL DEFAULT 0,

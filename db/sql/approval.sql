@@ -28,7 +28,7 @@ SELECT count(*) FROM condition WHERE subject = $1 AND id LIKE $2 || ':%';
 
 -- name: approvals_of
 -- What was approved in a round.
-SELECT object, actor, role FROM approval WHERE subject = $1 AND round = $2;
+SELECT object, actor, role, at FROM approval WHERE subject = $1 AND round = $2;
 
 -- name: signatures_of
 -- Signatures on the objects of a case and of its PCA.

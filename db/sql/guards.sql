@@ -34,7 +34,7 @@ SELECT id, owner_role, due FROM condition WHERE subject = $1 AND gate = $2 AND s
 
 -- name: reserved
 -- How much is reserved for a case.
-SELECT coalesce(sum(amount), 0)::numeric AS amount, count(*) AS number FROM reservation WHERE subject = $1;
+SELECT coalesce(sum(amount), 0)::numeric FROM reservation WHERE subject = $1;
 
 -- name: opinions_given
 -- How many members who still sit in this round have spoken.
@@ -59,3 +59,20 @@ SELECT subject, workflow FROM "case"
 WHERE umbrella = $1 AND subject <> $2
   AND status IN ('received', 'vetting', 'drafting', 'in_review', 'in_approval', 'in_signature')
 ORDER BY received_at, reference LIMIT 1;
+
+-- name: conflicts
+-- The conflicts of interest that were declared in a case.
+SELECT element, result FROM element WHERE subject = $1 AND starts_with(element, $2) ORDER BY element;
+
+-- name: last_notice
+-- The last notice of termination of a case.
+SELECT data -> 'data' ->> 'effective_on' AS effective_on, data -> 'data' ->> 'document_sha256' AS document_sha256
+FROM event WHERE subject = $1 AND type = 'notice.sent' ORDER BY sequence DESC LIMIT 1;
+
+-- name: both_signed
+-- Whether both sides have signed the document.
+SELECT count(DISTINCT side) = 2 FROM signature WHERE subject = $1 AND object = 'document';
+
+-- name: open_tasks_of_stage
+-- The open tasks of a stage and round, with everything that its task is made of.
+SELECT * FROM task WHERE subject = $1 AND stage = $2 AND round = $3 AND state = 'open' ORDER BY opened_at, id;

@@ -28,14 +28,9 @@ SELECT subject, workflow, status, end_on, end_requested, track FROM "case"
 WHERE partner_subject = $1 AND status NOT IN ('rejected', 'withdrawn', 'cancelled', 'terminated', 'expired', 'closed')
 ORDER BY received_at, reference;
 
--- name: evidence_by
--- Who handed in the last evidence for an obligation.
-SELECT actor FROM decision WHERE subject = $1 AND kind = 'meet_obligation' AND whom = $2 AND verdict = 'submit_evidence' AND counted
-ORDER BY at DESC LIMIT 1;
-
 -- name: extensions_of
 -- How often an obligation was extended.
-SELECT count(*) FROM event WHERE subject = $1 AND type = 'obligation.extended' AND data -> 'data' ->> 'id' = $2;
+SELECT count(*) FROM event WHERE subject = $1 AND type = 'obligation.extended' AND data -> 'data' ->> 'obligation' = $2;
 
 -- name: clock_offset
 -- How far a practice clock is away from the real one.

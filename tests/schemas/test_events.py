@@ -1,6 +1,7 @@
 """The catalogue of events, and the CloudEvent in which one leaves the engine."""
 
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -69,3 +70,17 @@ def test_an_event_survives_json():
 def test_an_attribute_the_engine_does_not_know_is_refused():
     with pytest.raises(ValidationError):
         CloudEvent.model_validate(CloudEvent.of("case:A/1", 1, BODY).model_dump() | {"priority": "high"})
+
+
+APPLY = sorted((Path(__file__).resolve().parents[2] / "db" / "sql" / "apply").glob("*.sql"))
+STATEMENTS = {
+    name: body
+    for path in APPLY
+    for name, body in re.findall(r"^-- name: (\S+)\n(.*?)(?=^-- name: |\Z)", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_what_the_record_reads_of_an_event_stands_in_the_catalogue(name: str):
+    read = set(re.findall(r"e\.d\s*->>?\s*'(\w+)'", STATEMENTS[name]))
+    assert read <= set(EVENTS[name].keys)

@@ -1,6 +1,7 @@
 """The catalogue of tasks and messages says what the casebook says, and takes nothing it does not name."""
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -8,10 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from policy.pack import Pack, catalogue
 from schemas.base import Strict
-from schemas.office import Role
-from schemas.tasks import CATALOGUE, FUNCTIONS, MESSAGES, RESERVED, Kind, MessageKind, Verdict, example
+from schemas.tasks import CATALOGUE, FUNCTIONS, MESSAGES, RESERVED, ROLES, Kind, MessageKind, Verdict, example
 
-ROLES = frozenset(get_args(Role))
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 VERDICTS = [
     pytest.param(kind, verdict, id=f"{kind.name}-{verdict.name}") for kind in CATALOGUE.values() for verdict in kind.verdicts.values()
@@ -21,6 +20,7 @@ MODELS = sorted(
     | {message.data for message in MESSAGES.values() if message.data},
     key=lambda model: model.__name__,
 )
+WORKFLOWS = sorted((Path(__file__).resolve().parents[2] / "workflows").glob("*.py"))
 PACKS = [pytest.param(pack, id=pack.id) for pack in catalogue()]
 
 
@@ -149,6 +149,17 @@ def test_catalogue_and_pack_agree_on_number_roles_holder_and_verdicts(pack: Pack
 def test_escalation_goes_to_roles_of_the_office_file(pack: Pack):
     for name, rule in pack.tasks.items():
         assert set(rule.escalates_to) <= ROLES, name
+
+
+def test_what_a_workflow_takes_from_data_is_a_field_of_some_payload():
+    fields = {field for model in MODELS for field in model.model_fields}
+    taken = {
+        (path.name, name)
+        for path in WORKFLOWS
+        for names in re.findall(r"(?:take=\[|each=)([^\],)]*(?:,[^\])]*)*)", path.read_text(encoding="utf-8"))
+        for name in re.findall(r'"(\w+)"', names)
+    }
+    assert {(where, name) for where, name in taken if name not in fields} == set()
 
 
 def test_the_standard_track_defers_nothing():

@@ -1,59 +1,120 @@
-"""A worker on a task queue of its own, with the effects in memory or real."""
+"""A worker on a task queue of its own with the effects in memory, and people who speak to what runs there."""
 
+import itertools
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
 
-from schemas.engine import Clock, CaseView, StageInput, Tick, Ticked
+from schemas.engine import CaseView, Clock, StageInput, StageOutcome, Tick, Ticked
 from schemas.messages import Answer, Decision, Message
+from schemas.names import owner_of, task_id
 from tests.workflows.fakes import FakeEffects
 from worker.guard import Guard
 from worker.registry import WORKFLOWS, sandbox
 
 CACHED = int(os.environ.get("PCA_TEST_CACHE", "1000"))
 """0 replays every workflow on each task: the second pass of CI, a free check that they are deterministic."""
+HISTORIES = Path(__file__).parents[1] / "replay" / "histories"
+PARTNER = "partner:XX:P-1"
+UMBRELLA = "umbrella:XX:P-1:XX-2026"
+
+
+class Running:
+    """One workflow, spoken to as people do. Each thing said has a key of its own unless one is given."""
+
+    def __init__(self, handle: WorkflowHandle[Any, Any], start: StageInput, keys: "itertools.count[int]") -> None:
+        self.handle, self.start, self.keys = handle, start, keys
+        self.offset = start.view.clock.offset
+
+    def task(self, kind: str, whom: str = "") -> str:
+        return task_id(owner_of(self.start.subject), self.start.stage, self.start.round, kind, whom)
+
+    def decision(self, task: str, verdict: str, **more: Any) -> Decision:
+        said = {"actor": "xx.001", "role": "focal_point", "key": f"k{next(self.keys)}"} | more
+        return Decision(task=task, verdict=verdict, **said)
+
+    async def put(self, decision: Decision) -> Answer:
+        return await self.handle.execute_update("submit_decision", decision, result_type=Answer)
+
+    async def decide(self, kind: str, verdict: str, whom: str = "", **more: Any) -> Answer:
+        return await self.put(self.decision(self.task(kind, whom), verdict, **more))
+
+    async def agreed(self, kind: str, verdict: str, whom: str = "", **more: Any) -> Answer:
+        """A decision that must count."""
+        answer = await self.decide(kind, verdict, whom, **more)
+        assert answer.counted, (kind, whom, verdict, answer)
+        return answer
+
+    async def say(self, kind: str, **more: Any) -> Answer:
+        said = {"actor": "xx.001", "role": "focal_point", "key": f"k{next(self.keys)}"} | more
+        return await self.handle.execute_update("submit_message", Message(kind=kind, **said), result_type=Answer)
+
+    async def later(self, days: float) -> Ticked:
+        """The practice clock moves; everything that is due has happened when this returns."""
+        self.offset += timedelta(days=days)
+        return await self.handle.execute_update("advance_clock", Tick(offset=self.offset), result_type=Ticked)
+
+    async def settled(self) -> Ticked:
+        """Nothing that was sent is left to be done."""
+        return await self.later(0)
+
+    async def outcome(self) -> StageOutcome:
+        return StageOutcome.model_validate(await self.handle.result())
+
+    async def state(self) -> dict[str, Any]:
+        shown: dict[str, Any] = await self.handle.query("state")
+        return shown
+
+    async def open(self) -> list[str]:
+        """Its open tasks, kind and whom, as the workflow itself has them."""
+        return sorted(" ".join(filter(None, (t["kind"], t["whom"]))) for t in (await self.state())["tasks"])
 
 
 class Bench:
-    """Starts stages and speaks to them as people do."""
+    """Starts workflows on the effects of the test, and may keep their histories for the replay tests."""
 
-    def __init__(self, client: Client, queue: str, effects: FakeEffects) -> None:
-        self.client, self.queue, self.effects = client, queue, effects
-        self.offset = timedelta(0)
+    def __init__(self, client: Client, queue: str, effects: FakeEffects, record: bool = False) -> None:
+        self.client, self.queue, self.effects, self.record = client, queue, effects, record
         self.reference = f"TST/2026/{uuid.uuid4().hex[:8].upper()}"
+        self.id = f"test.{uuid.uuid4().hex[:10]}"
+        self.keys = itertools.count(1)
 
     @property
     def subject(self) -> str:
         return f"case:{self.reference}"
 
-    async def start(self, workflow: str, stage: str, subject: str | None = None, **extra: Any) -> WorkflowHandle[Any, Any]:
-        start = StageInput(subject=subject or self.subject, stage=stage, view=extra.pop("view", self.effects.view), **extra)
-        return await self.client.start_workflow(
-            workflow, start, id=f"test.{uuid.uuid4().hex[:10]}.{stage}", task_queue=self.queue, execution_timeout=timedelta(minutes=2)
+    async def start(self, workflow: str, stage: str, subject: str | None = None, **extra: Any) -> Running:
+        view = extra.pop("view", self.effects.view)
+        start = StageInput(subject=subject or self.subject, stage=stage, view=view, **extra)
+        handle = await self.client.start_workflow(
+            workflow, start, id=f"{self.id}.{stage}", task_queue=self.queue, execution_timeout=timedelta(minutes=2)
         )
+        return Running(handle, start, self.keys)
 
-    def task(self, stage: str, kind: str, whom: str = "", round_: int = 1, owner: str | None = None) -> str:
-        return f"{owner or self.reference}:{stage}:{round_}:{kind}" + (f":{whom}" if whom else "")
+    def stage_of(self, case: Running, stage: str, round_: int = 1) -> Running:
+        """A stage that a case has started."""
+        start = StageInput(subject=case.start.subject, stage=stage, round=round_)
+        running = Running(self.client.get_workflow_handle(f"{case.handle.id}.{stage}"), start, self.keys)
+        running.offset = case.offset
+        return running
 
-    async def decide(self, handle: WorkflowHandle[Any, Any], task: str, verdict: str, *, actor: str = "xx.001", key: str = "k", **more: Any) -> Answer:
-        decision = Decision(task=task, actor=actor, role=more.pop("role", "focal_point"), verdict=verdict, key=key, **more)
-        return await handle.execute_update("submit_decision", decision, result_type=Answer)
-
-    async def say(self, handle: WorkflowHandle[Any, Any], kind: str, *, actor: str = "xx.001", key: str = "k", **more: Any) -> Answer:
-        message = Message(kind=kind, actor=actor, role=more.pop("role", "focal_point"), key=key, **more)
-        return await handle.execute_update("submit_message", message, result_type=Answer)
-
-    async def later(self, handle: WorkflowHandle[Any, Any], days: float) -> Ticked:
-        """The practice clock moves; everything that is due has happened when this returns."""
-        self.offset += timedelta(days=days)
-        return await handle.execute_update("advance_clock", Tick(offset=self.offset), result_type=Ticked)
+    async def keep(self, running: Running, name: str) -> None:
+        """With `pytest --record`: this history is one that every later release must replay."""
+        if not self.record:
+            return
+        history = (await running.handle.fetch_history()).to_json()
+        history = re.sub(r'("identity":\s*)"[^"]*"', r'\1"recorded"', history)
+        HISTORIES.mkdir(parents=True, exist_ok=True)
+        (HISTORIES / f"{name}.json").write_text(history + "\n")
 
 
 @pytest.fixture
@@ -62,13 +123,13 @@ def effects() -> FakeEffects:
 
 
 @pytest.fixture
-async def bench(client: Client, effects: FakeEffects) -> AsyncIterator[Bench]:
+async def bench(client: Client, effects: FakeEffects, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with running(client, effects) as queue:
-        yield Bench(client, queue, effects)
+        yield Bench(client, queue, effects, record=bool(request.config.getoption("--record")))
 
 
 @asynccontextmanager
-async def running(client: Client, effects: FakeEffects) -> AsyncIterator[str]:
+async def running(client: Client, effects: FakeEffects, runner: WorkflowRunner | None = None) -> AsyncIterator[str]:
     """A worker for one test."""
     queue = f"test-{uuid.uuid4().hex[:8]}"
     async with Worker(
@@ -76,7 +137,7 @@ async def running(client: Client, effects: FakeEffects) -> AsyncIterator[str]:
         task_queue=queue,
         workflows=WORKFLOWS,
         activities=effects.all(),
-        workflow_runner=sandbox(),
+        workflow_runner=runner or sandbox(),
         interceptors=[Guard()],
         max_cached_workflows=CACHED,
     ):

@@ -84,6 +84,12 @@ ON CONFLICT ("order") DO UPDATE SET state = excluded.state, bank_reference = coa
 INSERT INTO entry (journal, account, amount)
 SELECT j.id, x.account, x.sign * (e.d->>'amount')::numeric FROM e, j, (VALUES ('payable', 1), ('bank', -1)) AS x(account, sign);
 
+-- name: payment.accepted
+-- The bank has the order. Keys: order, bank_reference.
+UPDATE payment_order o SET state = CASE WHEN o.state IN ('ordered', 'unknown') THEN 'accepted' ELSE o.state END,
+    bank_reference = coalesce(e.d->>'bank_reference', o.bank_reference)
+FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order';
+
 -- name: payment.refused
 -- Keys: order, instalment, why.
 UPDATE payment_order o SET state = 'refused' FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order';

@@ -1,13 +1,15 @@
 -- Tasks and the decisions on them. Every statement reads `e`, the event: subject, sequence, at, actor, role, on_behalf_of, d (its data).
 
 -- name: task.opened
--- Keys: task, workflow, kind, stage, round, whom, roles, candidates, holder, office, data, cases, opened_by, opened_from, due_at.
+-- Keys: task, workflow, kind, stage, round, whom, roles, candidates, holder, office, data, cases, opened_by, opened_from, due_at,
+-- moments: [{at, does, level}] besides reminders and escalation.
 INSERT INTO task (id, subject, workflow, kind, stage, round, whom, roles, candidates, holder, office, data, cases, opened_at, opened_by,
-    opened_from, due_at, state)
+    opened_from, due_at, moments, state)
 SELECT e.d->>'task', e.subject, e.d->>'workflow', e.d->>'kind', e.d->>'stage', (e.d->>'round')::integer, e.d->>'whom',
     ARRAY(SELECT jsonb_array_elements_text(e.d->'roles')), ARRAY(SELECT jsonb_array_elements_text(e.d->'candidates')),
     e.d->>'holder', e.d->>'office', e.d->'data', ARRAY(SELECT jsonb_array_elements_text(e.d->'cases')),
-    e.at, e.d->>'opened_by', e.d->>'opened_from', (e.d->>'due_at')::timestamptz, 'open'
+    e.at, e.d->>'opened_by', e.d->>'opened_from', (e.d->>'due_at')::timestamptz,
+    coalesce(e.d->'moments', '[]'), 'open'
 FROM e;
 
 -- name: task.closed
@@ -26,10 +28,10 @@ UPDATE task t SET reminded = (e.d->>'level')::integer FROM e WHERE t.id = e.d->>
 UPDATE task t SET level = (e.d->>'level')::integer FROM e WHERE t.id = e.d->>'task';
 
 -- name: task.reassigned
--- Keys: task; claimed_by (empty: nobody); candidates (if they change).
+-- Keys: task, how (claim, unclaim, reassign), person (reassign: the only candidate from now on).
 UPDATE task t SET
-    claimed_by = coalesce(e.d->>'claimed_by', t.claimed_by),
-    candidates = CASE WHEN e.d ? 'candidates' THEN ARRAY(SELECT jsonb_array_elements_text(e.d->'candidates')) ELSE t.candidates END
+    claimed_by = CASE e.d->>'how' WHEN 'claim' THEN e.actor WHEN 'unclaim' THEN '' ELSE t.claimed_by END,
+    candidates = CASE WHEN e.d->>'how' = 'reassign' THEN ARRAY[e.d->>'person'] ELSE t.candidates END
 FROM e WHERE t.id = e.d->>'task';
 
 -- name: task.shifted

@@ -1,0 +1,20 @@
+"""What the approval goes by when it begins: whether the case carries a PCA in draft, and which. Reads only."""
+
+from typing import Any
+
+import asyncpg
+
+from activities.begin import begins
+from db.sql import queries
+from schemas.engine import BeginStage
+
+SQL = queries("begin_money")
+
+
+@begins("approval")
+async def approval(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
+    """`{carried, umbrella}`: the PCA is approved and signed beside the document only by the case that carries it, and only while in draft."""
+    row = await conn.fetchrow(SQL["carried"], begin.subject)
+    if row is None:
+        raise LookupError(f"the record has no {begin.subject}")
+    return {"carried": row["carried"], "umbrella": row["umbrella"]}

@@ -1,0 +1,28 @@
+-- What approval, umbrella, cash and obligations read when they begin.
+
+-- name: carried
+-- The PCA of a case, and whether this case carries it while it is in draft.
+SELECT c.umbrella, coalesce(u.status = 'draft' AND u.carrier = c.subject, false) AS carried
+FROM "case" c LEFT JOIN umbrella u ON u.subject = c.umbrella WHERE c.subject = $1;
+
+-- name: umbrella
+-- The state of a PCA.
+SELECT office, status, end_on FROM umbrella WHERE subject = $1;
+
+-- name: case_money
+-- What is reserved for a case, and under which rules it runs.
+SELECT c.track, c.packs, c.office_cash, EXISTS (SELECT 1 FROM reservation r WHERE r.subject = c.subject) AS reserved
+FROM "case" c WHERE c.subject = $1;
+
+-- name: periods
+-- Cash periods of the signed document.
+SELECT period, start_on, end_on FROM period WHERE subject = $1 ORDER BY period;
+
+-- name: obligations
+-- Open obligations of a case or partner, the earliest first.
+SELECT id, kind, owner_role, verifier_role, due_at, state, overdue, data FROM obligation
+WHERE subject = $1 AND state NOT IN ('met', 'written_off') ORDER BY due_at NULLS LAST, id LIMIT $2;
+
+-- name: conditions
+-- Open conditions of a case, the earliest first.
+SELECT id, owner_role, due FROM condition WHERE subject = $1 AND state = 'open' ORDER BY due NULLS LAST, id LIMIT $2;

@@ -1,0 +1,223 @@
+"""The programme document settled against the rows: turns, versions, acceptances, submission."""
+
+import copy
+from typing import Any
+
+from db import content
+from schemas.engine import Event, Opening, Recorded, Task
+from tests.activities.desk import Desk, at, facts, rules
+from tests.activities.test_settle_vetting import clear, cleared, conclude, vetted
+
+KE = "partner:KE:P-KE-0001"
+SUBMISSION = [
+    Event(type="review.submitted", data={"round": 1}),
+    Event(type="case.status_changed", data={"to": "in_review", "trigger": "submit_for_review"}),
+]
+
+
+async def drafting(desk: Desk, intake: dict[str, Any] | None = None) -> str:
+    """The case of C1 after its clearance, version 1 stored, the office's turn open."""
+    case = await vetted(desk, intake)
+    await cleared(desk)
+    await conclude(desk, "clear", clear())
+    await desk.ask(case, at("2026-02-27", "10:01"))
+    moved = await desk.system(
+        case, "case", "vetted", at("2026-02-27", "10:02"), [Event(type="case.status_changed", data={"to": "drafting", "trigger": "conclude_vetting"})]
+    )
+    assert not moved.refused, moved.findings
+    stored = await desk.system(
+        case, "document", "start", at("2026-02-27", "10:03"), [Event(type="document.version_stored", data={"version": 1, "side": "office"})]
+    )
+    assert not stored.refused, stored.findings
+    return case
+
+
+async def turn(desk: Desk, case: str, kind: str, nth: int, when: str) -> Task:
+    (task,) = await desk.open(case, "document", at(when, "07:00"), Opening(kind=kind, whom=f"turn-{nth}"))
+    return task
+
+
+async def standing(desk: Desk, case: str) -> str:
+    return str((await desk.case(case))["document_sha256"])
+
+
+async def accept(desk: Desk, case: str, side: str, nth: int, sha256: str, when: str = "2026-03-02") -> Recorded:
+    kind, actor, role = (
+        ("office_turn", "ke.001", "focal_point") if side == "office" else ("partner_turn", "ke.p03", "partner_focal_point")
+    )
+    opens = [Opening(kind="submit_for_review", whom=f"turn-{nth}", optional="both")]
+    event = Event(type="document.accepted", data={"side": side}, take=["sha256"])
+    return await desk.decide(
+        await turn(desk, case, kind, nth, when), actor, role, "accept", at(when), [event], subject=case, opens=opens, data={"sha256": sha256}
+    )
+
+
+async def submitted(desk: Desk, case: str, when: str = "2026-03-03") -> Recorded:
+    """Both have accepted what stands; the budget owner submits."""
+    digest = await standing(desk, case)
+    assert not (await accept(desk, case, "partner", 1, digest)).refused
+    (task,) = (await accept(desk, case, "office", 2, digest)).tasks
+    return await desk.decide(task, "ke.003", "budget_owner", "submit", at(when), SUBMISSION, subject=case, data={"no_double_funding": True})
+
+
+async def test_the_first_version_is_the_document_as_submitted(desk: Desk) -> None:
+    case = await drafting(desk)
+    row = await desk.case(case)
+    assert (row["document_version"], str(row["office_total_usd"])) == (1, "467300.85")
+    version = await desk.row("document_version", case, version=1)
+    assert version is not None
+    assert (str(version["office_cash"]), str(version["management_share"])) == ("53072000.00", "15.8883")
+    body = await content.get(desk.pool, row["document_sha256"])
+    assert body is not None
+
+
+async def test_one_acceptance_moves_the_court_and_two_open_the_submission(desk: Desk) -> None:
+    case = await drafting(desk)
+    digest = await standing(desk, case)
+    first = await accept(desk, case, "partner", 1, digest)
+    assert (first.left_out, first.tasks) == (["both"], [])
+    second = await accept(desk, case, "office", 2, digest)
+    assert [task.kind for task in second.tasks] == ["submit_for_review"]
+
+
+async def test_accepting_another_version_than_the_one_that_stands_is_refused(desk: Desk) -> None:
+    case = await drafting(desk)
+    done = await accept(desk, case, "partner", 1, "0" * 64)
+    assert rules(done.findings) == {"not_the_current_version"}
+
+
+async def test_new_content_is_the_next_version_and_clears_both_acceptances(desk: Desk) -> None:
+    case = await drafting(desk)
+    await accept(desk, case, "partner", 1, await standing(desk, case))
+    changed = copy.deepcopy(facts("C1")["document"])
+    changed["exit_strategy"] = "The county takes over."
+    reference = await content.put(desk.pool, changed)
+    event = Event(type="document.sent", take=["version", "sha256"])
+    done = await desk.decide(
+        await turn(desk, case, "office_turn", 2, "2026-03-03"), "ke.001", "focal_point", "send_to_partner", at("2026-03-03"), [event], subject=case,
+        data={"version": 2, "sha256": reference.sha256},
+    )  # fmt: skip
+    assert not done.refused, done.findings
+    version = await desk.row("document_version", case, version=2)
+    assert version is not None
+    assert version["changed"] == ["exit_strategy"]
+    assert await desk.row("acceptance", case) is None
+
+
+async def test_a_version_that_the_record_does_not_hold_is_refused(desk: Desk) -> None:
+    case = await drafting(desk)
+    event = Event(type="document.sent", take=["version", "sha256"])
+    done = await desk.decide(
+        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        data={"version": 2, "sha256": "1" * 64},
+    )  # fmt: skip
+    assert rules(done.findings) == {"version_unknown"}
+
+
+async def test_a_wrong_version_number_is_refused_with_the_right_one(desk: Desk) -> None:
+    case = await drafting(desk)
+    event = Event(type="document.sent", take=["version", "sha256"])
+    done = await desk.decide(
+        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        data={"version": 4, "sha256": await standing(desk, case)},
+    )  # fmt: skip
+    assert [(finding.rule, finding.next_step) for finding in done.findings] == [("wrong_version", "Name version 1.")]
+
+
+async def test_the_currency_never_changes(desk: Desk) -> None:
+    case = await drafting(desk)
+    changed = copy.deepcopy(facts("C1")["document"]) | {"currency": "USD"}
+    reference = await content.put(desk.pool, changed)
+    event = Event(type="document.sent", take=["version", "sha256"])
+    done = await desk.decide(
+        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        data={"version": 2, "sha256": reference.sha256},
+    )  # fmt: skip
+    assert "currency_changed" in rules(done.findings)
+
+
+async def test_the_partners_first_act_begins_clock_b(desk: Desk) -> None:
+    case = await drafting(desk)
+    event = Event(type="document.returned", take=["version", "sha256"])
+    digest = await standing(desk, case)
+    done = await desk.decide(
+        await turn(desk, case, "partner_turn", 1, "2026-03-02"), "ke.p03", "partner_focal_point", "return_to_office", at("2026-03-02"), [event],
+        subject=case, data={"version": 1, "sha256": digest, "changes": "see remarks"},
+    )  # fmt: skip
+    assert not done.refused, done.findings
+    assert (await desk.case(case))["first_partner_act"] == at("2026-03-02")
+    assert [told["first"] for told in await desk.told(case, "document.returned")] == [True]
+
+
+async def test_a_management_share_above_the_limit_is_told_at_acceptance(desk: Desk) -> None:
+    intake = facts("C1")
+    document = intake["document"]
+    document["management"][0]["office_cash"] = "15280000.00"
+    document["support_cost"] = {"percent": "7.0", "amount": "4172000.00", "first_quarter": "688100.00"}
+    for name in ("office_cash", "office_total"):
+        document.pop(name, None)
+    case = await drafting(desk, intake)
+    done = await accept(desk, case, "office", 1, await standing(desk, case))
+    assert not done.refused
+    assert [(finding.rule, finding.severity) for finding in done.findings] == [("management_share_above_limit", "warning")]
+
+
+async def test_amount_and_track_say_which_review_it_is(desk: Desk) -> None:
+    case = await drafting(desk)
+    done = await submitted(desk, case)
+    assert not done.refused, done.findings
+    assert done.view is not None
+    assert done.view.status == "in_review"
+    review = await desk.row("review", case, round=1)
+    assert review is not None
+    assert review["kind"] == "committee"
+    assert await desk.begin(case, "review", at("2026-03-03")) == {"kind": "committee", "quorum": 3, "functions": ["finance", "programme"]}
+
+
+async def test_an_incomplete_document_is_refused_with_every_fault_at_once(desk: Desk) -> None:
+    intake = facts("C1")
+    document = intake["document"]
+    document["risks"], document["visits"] = [], []
+    document["flags"] = {"children": True}
+    document["template_deviations"] = ["7.2"]
+    document["outputs"][0]["programme_output"] = ""
+    case = await drafting(desk, intake)
+    done = await submitted(desk, case)
+    assert done.refused
+    assert rules(done.findings) >= {"no_risks", "no_visits", "annex_missing", "output_not_linked", "deviation_open"}
+    assert (await desk.case(case))["status"] == "drafting"
+
+
+async def test_annexes_and_deviations_are_asked_for_and_settled(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["document"]["flags"] = {"children": True}
+    intake["document"]["template_deviations"] = ["7.2"]
+    case = await drafting(desk, intake)
+    begun = await desk.begin(case, "document", at("2026-02-27", "11:00"))
+    assert (begun["annexes"], begun["deviations"]) == (["children"], ["7.2"])
+    annex, clause = await desk.open(
+        case, "document", at("2026-02-27", "11:00"), Opening(kind="attach_annex", whom="children"), Opening(kind="clear_clause_deviation", whom="7.2")
+    )
+    event = Event(type="document.annex_attached", data={"annex": "children", "verdict": "attach"}, take=["sha256"])
+    wrong = {"annex": "vehicle_loan", "document": "a.pdf", "sha256": "2" * 64}
+    assert rules((await desk.decide(annex, "ke.001", "focal_point", "attach", at("2026-03-02"), [event], subject=case, data=wrong)).findings) == {
+        "other_annex"
+    }
+    right = wrong | {"annex": "children"}
+    assert not (await desk.decide(annex, "ke.001", "focal_point", "attach", at("2026-03-02"), [event], subject=case, data=right)).refused
+    event = Event(type="clause.deviation_settled", data={"clause": "7.2", "verdict": "clear"})
+    assert not (await desk.decide(clause, "ke.015", "legal_officer", "clear", at("2026-03-02"), [event], subject=case)).refused
+    done = await submitted(desk, case)
+    assert not done.refused, done.findings
+
+
+async def test_unlocking_clears_the_acceptances(desk: Desk) -> None:
+    case = await drafting(desk)
+    digest = await standing(desk, case)
+    await accept(desk, case, "partner", 1, digest)
+    (task,) = (await accept(desk, case, "office", 2, digest)).tasks
+    event = Event(type="document.unlocked", data={"why": "unlock"})
+    done = await desk.decide(task, "ke.003", "budget_owner", "unlock", at("2026-03-03"), [event], subject=case, comment="one more change")
+    assert not done.refused, done.findings
+    assert await desk.row("acceptance", case) is None
+    assert (await desk.told(case, "document.unlocked"))[0]["by"] == "office"

@@ -1,0 +1,243 @@
+"""Vetting settled against the rows: hits, elements, clearance, vendor."""
+
+from typing import Any
+
+from schemas.engine import Event, Opening, Task
+from tests.activities.desk import Desk, at, facts, rules, sha
+from tests.activities.test_screen import listed
+
+KE = "partner:KE:P-KE-0001"
+LB = "partner:LB:P-LB-0005"
+DECLARATION = {"document": "d.pdf", "sha256": sha("d"), "signed_by": "ke.p01", "signed_on": "2026-02-18", "answers": [True] * 8, "conflicts": []}
+REUSE = {"agency": "another UN agency", "reference": "UNPP-1", "verified_on": "2025-03-18", "signed_partnership": True}
+
+
+async def vetted(desk: Desk, intake: dict[str, Any] | None = None) -> str:
+    """The case of C1 waits, its partner is screened, nothing is decided yet."""
+    case = await desk.taken(intake or facts("C1"))
+    await desk.ask(case, at("2026-02-16", "08:01"))
+    await desk.screen(KE, at("2026-02-16", "08:02"))
+    return case
+
+
+async def element(desk: Desk, kind: str, actor: str, role: str, verdict: str, name: str, when: str = "2026-02-18", **said: Any) -> Any:
+    (task,) = await desk.open(KE, "vetting", at("2026-02-16", "09:00"), Opening(kind=kind))
+    event = Event(type="vetting.element_recorded", data={"element": name, "verdict": verdict, "task": kind})
+    return await desk.decide(task, actor, role, verdict, at(when), [event], subject=KE, **said)
+
+
+async def cleared(desk: Desk) -> None:
+    assert not (await element(desk, "sign_partner_declaration", "ke.p01", "partner_authorised_officer", "sign", "declaration", data=DECLARATION)).refused
+    assert not (await element(desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=REUSE)).refused
+
+
+async def conclude(desk: Desk, verdict: str, events: list[Event], when: str = "2026-02-27", **said: Any) -> Any:
+    (task,) = await desk.open(KE, "vetting", at("2026-02-24"), Opening(kind="conclude_vetting", whom="0"))
+    opens = [Opening(kind="set_up_vendor", optional="vendor")]
+    return await desk.decide(task, said.pop("actor", "ke.002"), "partnership_manager", verdict, at(when), events, subject=KE, opens=opens, **said)
+
+
+def clear(level: str = "full") -> list[Event]:
+    return [Event(type="clearance.granted", data={"level": level, "verdict": "clear"}, take=["conditions"])]
+
+
+async def test_a_new_partner_is_asked_for_what_its_ledger_lacks(desk: Desk) -> None:
+    await vetted(desk)
+    begun = await desk.begin(KE, "vetting", at("2026-02-16", "08:03"))
+    assert [(need["kind"], need["candidates"]) for need in begun["needed"]] == [
+        ("sign_partner_declaration", ["ke.p01", "ke.p02"]),
+        ("verify_partner_profile", []),
+    ]
+    assert (begun["levels"], begun["unconcluded"], begun["vendor"]) == (["full"], True, "confirmed")
+
+
+async def test_a_verdict_is_scored_and_dated_by_the_rules(desk: Desk) -> None:
+    await vetted(desk)
+    await cleared(desk)
+    profile = await desk.row("element", KE, element="profile")
+    assert profile is not None
+    assert (profile["source"], profile["agency"], str(profile["valid_until"])) == ("reused", "another UN agency", "2030-03-18")
+
+
+async def test_a_reuse_without_a_signed_partnership_is_refused_and_changes_nothing(desk: Desk) -> None:
+    await vetted(desk)
+    done = await element(
+        desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=REUSE | {"signed_partnership": False}
+    )
+    assert rules(done.findings) == {"no_signed_partnership"}
+    assert await desk.row("element", KE, element="profile") is None
+
+
+async def test_a_psea_rating_comes_from_its_six_standards(desk: Desk) -> None:
+    intake = facts("C1")
+    del intake["partner"]["psea"]
+    await vetted(desk, intake)
+    scores = {f"s{n}": 2 for n in range(1, 7)} | {"assessed_on": "2026-02-17"}
+    done = await element(desk, "assess_psea", "ke.014", "assurance_officer", "rate", "psea", data=scores)
+    assert not done.refused, done.findings
+    row = await desk.row("element", KE, element="psea")
+    assert row is not None
+    assert (row["result"], row["details"]["rating"]) == ("rated", "moderate")
+
+
+async def test_clearance_is_refused_with_one_finding_for_each_element_missing(desk: Desk) -> None:
+    await vetted(desk)
+    done = await conclude(desk, "clear", clear())
+    assert done.refused
+    assert {finding.path for finding in done.findings} == {"$.elements.declaration", "$.elements.profile"}
+    assert await desk.row("clearance", KE) is None
+
+
+async def test_a_clearance_stands_until_its_first_element_ends_and_the_waiting_cases_are_told(desk: Desk) -> None:
+    case = await vetted(desk)
+    await cleared(desk)
+    done = await conclude(desk, "clear", clear())
+    assert not done.refused, done.findings
+    row = await desk.row("clearance", KE)
+    assert row is not None
+    assert (row["limiting_element"], str(row["valid_until"])) == ("registration", "2027-12-31")
+    assert done.look_again == ["pca.KE.KEN-2026-0007"]
+    asked = await desk.ask(case, at("2026-02-27", "10:01"))
+    assert (asked.state, asked.cause.actor) == ("granted", "ke.002")
+    assert await desk.told(case, "clearance.reused") == [], "its own clearance is not a reused one"
+
+
+async def test_a_confirmed_vendor_is_not_set_up_again(desk: Desk) -> None:
+    await vetted(desk)
+    await cleared(desk)
+    done = await conclude(desk, "clear", clear())
+    assert (done.left_out, done.tasks) == (["vendor"], [])
+
+
+async def test_an_unknown_vendor_is_set_up_after_the_clearance_and_confirmed_by_another(desk: Desk) -> None:
+    intake = facts("C1")
+    del intake["partner"]["vendor"]
+    await vetted(desk, intake)
+    await cleared(desk)
+    (task,) = (await conclude(desk, "clear", clear())).tasks
+    assert task.kind == "set_up_vendor"
+    account = {
+        "vendor_number": "2500317", "account_ref": "ACC-KE-1", "account_holder": "The Partner", "currency": "KES", "bank_country": "KE", "checked_how": "letter",
+    }  # fmt: skip
+    event = Event(
+        type="vendor.account_changed", data={"result": "set_up"}, take=["vendor_number", "account_ref", "account_holder", "currency", "bank_country"]
+    )
+    opens = [Opening(kind="confirm_bank_account")]
+    done = await desk.decide(task, "ke.011", "vendor_officer", "set_up", at("2026-03-02"), [event], subject=KE, opens=opens, data=account)
+    assert not done.refused, done.findings
+    assert "account_holder" not in (await desk.told(KE, "vendor.account_changed"))[0]
+    done = await desk.decide(
+        done.tasks[0], "ke.009", "finance_officer", "confirm", at("2026-03-03"), [Event(type="vendor.confirmed")], subject=KE,
+        data={"called_back_on": "2026-03-03", "person": "finance manager"},
+    )  # fmt: skip
+    assert not done.refused, done.findings
+    vendor = await desk.row("vendor", KE)
+    assert vendor is not None
+    assert (vendor["set_up_by"], vendor["confirmed_by"]) == ("ke.011", "ke.009")
+
+
+async def test_the_focal_point_of_a_waiting_case_does_not_vet_its_partner(desk: Desk) -> None:
+    intake = facts("C1") | {"focal_point": "ke.002"}
+    await vetted(desk, intake)
+    done = await element(desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=REUSE)
+    assert "focal_point_vets" in rules(done.findings)
+
+
+async def test_a_refusal_carries_the_message_and_tells_the_waiting_cases(desk: Desk) -> None:
+    await vetted(desk)
+    done = await conclude(
+        desk, "reject", [Event(type="clearance.refused", data={"levels": "all"})],
+        comment="no", message_to_partner="You may apply again.", reason_code="registration",
+    )  # fmt: skip
+    assert not done.refused, done.findings
+    row = await desk.row("clearance", KE, level="full")
+    assert row is not None
+    assert (row["state"], row["reason_code"], row["message_sha256"]) == ("refused", "registration", sha("You may apply again."))
+    assert done.look_again == ["pca.KE.KEN-2026-0007"]
+    begun = await desk.begin(KE, "vetting", at("2026-02-27", "11:00"))
+    assert (begun["unconcluded"], begun["needed"]) == (False, [])
+
+
+async def test_new_information_opens_again_what_did_not_come_out_right(desk: Desk) -> None:
+    await vetted(desk)
+    await element(
+        desk, "verify_partner_profile", "ke.002", "partnership_manager", "not_verified", "profile",
+        comment="q3", message_to_partner="No policy.", reason_code="registration", data={"failed": ["q3"]},
+    )  # fmt: skip
+    begun = await desk.begin(KE, "vetting", at("2026-02-19"))
+    assert "verify_partner_profile" not in {need["kind"] for need in begun["needed"]}, "what was decided is not asked again by itself"
+    (task,) = await desk.open(KE, "vetting", at("2026-02-19"), Opening(kind="provide_vetting_information", whom="0"))
+    event = Event(type="vetting.information_provided", data={"verdict": "provide"}, take=["items"])
+    data = {"items": ["Policy adopted"], "documents": []}
+    done = await desk.decide(task, "ke.p03", "partner_focal_point", "provide", at("2026-02-23"), [event], subject=KE, data=data)
+    assert not done.refused, done.findings
+    assert [(opened.kind, opened.whom) for opened in done.tasks] == [("verify_partner_profile", "after-20260218T100000")]
+
+
+async def hit_of(desk: Desk) -> tuple[str, Task]:
+    await listed(desk)
+    case = await desk.taken(facts("C6"))
+    await desk.ask(case, at("2026-03-02", "08:01"))
+    (hit,) = (await desk.screen(LB, at("2026-03-02", "08:02"))).open_hits
+    (task,) = await desk.open(LB, "vetting", at("2026-03-02", "08:03"), Opening(kind="dispose_screening_hit", whom=hit))
+    return hit, task
+
+
+async def dispose(desk: Desk, hit: str, task: Task) -> Any:
+    event = Event(type="screening.second_check_asked", data={"hit": hit})
+    return await desk.decide(
+        task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, opens=[Opening(kind="second_check_hit", whom=hit)],
+        comment="born 1979", data={"hit": hit, "differing_facts": ["year of birth"], "evidence": []},
+    )  # fmt: skip
+
+
+async def test_a_strong_hit_is_disposed_of_by_two_people(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    (second,) = (await dispose(desk, hit, task)).tasks
+    event = Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "false_positive"})
+    same = await desk.decide(second, "lb.012", "risk_officer", "agree", at("2026-03-04"), [event], subject=LB)
+    assert "second_person_hit" in rules(same.findings)
+    done = await desk.decide(second, "lb.013", "risk_officer", "agree", at("2026-03-04"), [event], subject=LB)
+    assert not done.refused, done.findings
+    assert (await desk.screen(LB, at("2026-03-04", "11:00"))).clear
+
+
+async def test_one_person_alone_never_disposes_of_a_strong_hit(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    event = Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "false_positive"})
+    data = {"hit": hit, "differing_facts": ["year of birth"], "evidence": []}
+    done = await desk.decide(task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, comment="c", data=data)
+    assert rules(done.findings) == {"second_check_required"}
+
+
+async def test_a_second_person_who_disagrees_opens_the_hit_again(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    (second,) = (await dispose(desk, hit, task)).tasks
+    event = Event(type="screening.hit_reopened", data={"hit": hit})
+    opens = [Opening(kind="dispose_screening_hit", whom=f"{hit}:again")]
+    done = await desk.decide(second, "lb.013", "risk_officer", "disagree", at("2026-03-04"), [event], subject=LB, opens=opens, comment="not sure")
+    assert not done.refused, done.findings
+    row = await desk.row("hit", LB, id=hit)
+    assert row is not None
+    assert row["state"] == "open"
+
+
+async def test_invariant_1_a_true_match_refuses_the_partner_for_every_level(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    events = [
+        Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "true_match"}),
+        Event(type="clearance.refused", data={"reason_code": "sanctions", "levels": "all"}),
+    ]
+    done = await desk.decide(
+        task, "lb.012", "risk_officer", "true_match", at("2026-03-03"), events, subject=LB, comment="it is he", data={"hit": hit, "evidence": []}
+    )
+    assert not done.refused, done.findings
+    asked = await desk.ask("case:LBN/2026/0005", at("2026-03-03", "11:00"))
+    assert (asked.state, asked.reason_code, asked.cause.actor) == ("refused", "sanctions", "lb.012")
+
+
+async def test_invariant_1_no_clearance_while_a_hit_is_open(desk: Desk) -> None:
+    await hit_of(desk)
+    (task,) = await desk.open(LB, "vetting", at("2026-03-05"), Opening(kind="conclude_vetting", whom="0"))
+    done = await desk.decide(task, "lb.002", "partnership_manager", "clear", at("2026-03-06"), clear(), subject=LB)
+    assert "screening_hit" in rules(done.findings)

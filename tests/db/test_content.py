@@ -1,0 +1,91 @@
+"""Content by its hash, and the ledger's own constraints."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from db import content
+from db.content import canonical
+from db.errors import finding_of
+from db.sql import folder, queries
+
+
+async def test_what_is_put_twice_is_kept_once(pool: asyncpg.Pool) -> None:
+    first = await content.put(pool, {"b": Decimal("1.50"), "a": date(2026, 3, 2)}, by="ke.001")
+    again = await content.put(pool, {"a": "2026-03-02", "b": "1.50"}, by="ke.002")
+
+    assert first == again
+    assert await content.get(pool, first.sha256) == b'{"a":"2026-03-02","b":"1.50"}'
+    assert await pool.fetchval("SELECT count(*) FROM content") == 1
+
+
+async def test_sealed_content_is_given_only_to_who_asks_for_sealed_content(pool: asyncpg.Pool) -> None:
+    reference = await content.put(pool, "an allegation", sealed=True)
+
+    assert await content.get(pool, reference.sha256) is None
+    assert await content.get(pool, reference.sha256, sealed=True) == b"an allegation"
+
+
+async def test_what_was_put_sealed_stays_sealed(pool: asyncpg.Pool) -> None:
+    await content.put(pool, "a text", sealed=True)
+    reference = await content.put(pool, "a text")
+    assert await content.get(pool, reference.sha256) is None
+
+
+async def test_unknown_content_is_none(pool: asyncpg.Pool) -> None:
+    assert await content.get(pool, "0" * 64) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_what_has_no_text_is_refused(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        canonical(value)
+
+
+def test_moments_sets_and_tuples_have_one_text() -> None:
+    assert canonical({"at": datetime(2026, 3, 2, tzinfo=UTC), "s": {"b", "a"}, "t": (1, 2)}) == (
+        '{"at":"2026-03-02T00:00:00+00:00","s":["a","b"],"t":[1,2]}'
+    )
+
+
+async def test_bytes_are_kept_as_they_are(pool: asyncpg.Pool) -> None:
+    reference = await content.put(pool, b"\x00\xff")
+    assert await content.get(pool, reference.sha256) == b"\x00\xff"
+
+
+async def test_invariant_3_no_case_draws_more_than_authorised(pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO authorised VALUES ('case:A', 100, 'KES')")
+    with pytest.raises(asyncpg.CheckViolationError) as caught:
+        await pool.execute("UPDATE authorised SET drawn = 100.01")
+    found = finding_of(caught.value)
+    assert found is not None
+    assert found.rule == "over_authorised"
+
+
+async def test_invariant_3_no_instalment_is_paid_twice(pool: asyncpg.Pool) -> None:
+    await pool.execute("INSERT INTO journal VALUES ('j1', 'case:A', 1, 'payment', now(), 'KES')")
+    with pytest.raises(asyncpg.UniqueViolationError) as caught:
+        await pool.execute("INSERT INTO journal VALUES ('j2', 'case:A', 1, 'payment', now(), 'KES')")
+    found = finding_of(caught.value)
+    assert found is not None
+    assert found.rule == "paid_twice"
+
+
+async def test_a_journal_that_does_not_balance_is_refused(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
+            async with conn.transaction():
+                await conn.execute("INSERT INTO journal VALUES ('j1', 'case:A', 1, 'payment', now(), 'KES')")
+                await conn.execute("INSERT INTO entry VALUES ('j1', 'bank', -5), ('j1', 'payable', 4)")
+
+
+def test_other_errors_are_nobody_elses_to_mend() -> None:
+    assert finding_of(ValueError("x")) is None
+    assert finding_of(asyncpg.UniqueViolationError("x")) is None
+
+
+def test_queries_are_read_by_name_from_their_files() -> None:
+    assert queries("delivery")["dead"].startswith("-- What gave up.")
+    assert "case.received" in folder("apply")
