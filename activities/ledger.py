@@ -87,7 +87,8 @@ def _line(row: asyncpg.Record) -> vetting.Element:
         source=row["source"],
         agency=row["agency"] or "",
         assessed_on=date.fromisoformat(assessed) if assessed else None,
-        valid_until=row["valid_until"],
+        # an element that was reopened is over whatever its own date says
+        valid_until=date.min if row["result"] == "expired" else row["valid_until"],
         rating=details.get("rating", ""),
     )
 
@@ -123,10 +124,11 @@ def newer(line: vetting.Element, row: asyncpg.Record | None) -> bool:
     if row is None:
         return True
     held = _line(row)
-    if held.element == line.element and held.result == line.result and held.valid_until == line.valid_until:
+    ends = row["valid_until"]  # as recorded: what was reopened is not made good again by the same old facts
+    if held.element == line.element and held.result == line.result and ends == line.valid_until:
         return False
     later = (line.assessed_on or date.min) > (held.assessed_on or row["recorded_at"].date())
-    longer = line.valid_until is not None and held.valid_until is not None and line.valid_until > held.valid_until
+    longer = line.valid_until is not None and ends is not None and line.valid_until > ends
     return later or longer
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, cast
 
 import asyncpg
@@ -225,7 +226,8 @@ async def _one(conn: asyncpg.Connection, sql: str, *values: Any) -> Plain | None
 
 def _decision(row: Row) -> Plain:
     names = (
-        "task", "kind", "stage", "round", "whom", "actor", "role", "on_behalf_of", "verdict", "counted", "rules", "reason_code", "signed", "at",
+        "task", "kind", "stage", "round", "whom", "actor", "role", "on_behalf_of", "verdict", "counted", "rules", "reason_code", "signed",
+        "at",
         "comment_sha256", "message_sha256", "data_sha256",
     )  # fmt: skip
     return _fields(row, names)
@@ -446,5 +448,5 @@ class Timeline:
     def days(self, calendar: Calendar) -> dict[str, int]:
         """Working days by holder from receipt to the end of clock a (or now); their sum is clock a."""
         changes = self._changes()
-        spans = [(self.at(begin), begin, end) for begin, end in zip(changes, changes[1:], strict=False)]
+        spans = [(self.at(begin), begin, end) for begin, end in pairwise(changes)]
         return {"office": 0, "partner": 0, "external": 0, "hold": 0} | calendar.holder_days(spans)

@@ -114,7 +114,7 @@ def parse(content: bytes, *, name: str = UN_CONSOLIDATED) -> SanctionsList:
 
 
 async def load(conn: asyncpg.Connection, content: bytes, *, name: str = UN_CONSOLIDATED) -> Loaded:
-    """Read an edition and keep it, in one transaction. The same edition again changes nothing; other content under its version is refused."""
+    """Read an edition and keep it, in one transaction. The same edition again changes nothing; other content under it is refused."""
     edition = parse(content, name=name)
     async with conn.transaction():
         # Two loaders of one list wait for each other, so that the second sees what the first kept.

@@ -15,7 +15,7 @@ from db.content import canonical, sha256
 from policy import transitions
 from policy.transitions import BEFORE_LAST_SIGNATURE
 from schemas.messages import CONFIDENTIAL, ContentRef
-from schemas.names import block_id
+from schemas.names import block_id, kind_of
 
 SUSPENSION = "suspension"
 NOTICE = "notice"
@@ -257,6 +257,8 @@ async def advice(s: Settling) -> None:
 @settles("case.suspension_lifted")
 async def lifted(s: Settling, event: Draft) -> None:
     """Lifts the block named (by the event, its task or the message), or every suspension of the case where none is named."""
+    if kind_of(event.subject) != "case":
+        return  # of a partner: what put it up says what it lifts
     case = await s.case(event.subject)
     lifts = await _named(s, event.data.pop("block", None)) or await _suspensions(s)
     if not lifts:

@@ -36,8 +36,8 @@ async def _verify() -> tuple[list[Any], dict[str, int]]:
 
     async with database(find()) as pool:
         found = list(await proofs.verify(pool))
-        row = await pool.fetchrow("SELECT (SELECT count(*) FROM event) AS events, (SELECT count(*) FROM stream) AS subjects")
-    return found, dict(row)
+        events, subjects = await pool.fetchval("SELECT count(*) FROM event"), await pool.fetchval("SELECT count(*) FROM stream")
+    return found, {"events": events, "subjects": subjects}
 
 
 @audit.command()

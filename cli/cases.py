@@ -35,20 +35,20 @@ _JSON = click.option("--json", "json_", is_flag=True, help="As JSON: documented 
 @click.option("--partner", help="Only this partner.")
 @click.option("--stage", help="Only cases in this stage.")
 @_JSON
-def list_cases(json_: bool, **filters: str | None) -> None:
+def list_cases(office: str | None, status: str | None, track: str | None, partner: str | None, stage: str | None, json_: bool) -> None:
     """The register: every case with track, stage, status and who holds it."""
 
     async def rows() -> list[dict[str, Any]]:
         from activities import read
 
         async with database(find()) as pool:
-            return list(await read.register(pool, **{name: value for name, value in filters.items() if value}))
+            return await read.register(pool, office=office, status=status, track=track, partner=partner)
 
-    found = asyncio.run(rows())
+    found = [row for row in asyncio.run(rows()) if stage in (None, row["stage"])]
     if json_:
         as_json(found)
         return
-    wanted = ("reference", "office", "partner", "track", "stage", "status", "holder", "due_at", "currency", "office_total")
+    wanted = ("reference", "office", "partner", "track", "stage", "status", "holder", "next_due", "open_tasks", "currency", "office_total")
     _listed(found, wanted, nothing="no case")
 
 
@@ -63,9 +63,7 @@ def show(reference: str, events: bool, json_: bool) -> None:
         from activities import read
 
         async with database(find()) as pool:
-            if not await pool.fetchval('SELECT 1 FROM "case" WHERE reference = $1', reference):
-                raise _no_case(reference)
-            story = list(await read.events(pool, reference)) if events else []
+            story = await read.events(pool, reference) if events else []
             return (await read.show(pool, reference) if not events or json_ else {}), story
 
     case, story = asyncio.run(read_case())
@@ -90,7 +88,7 @@ def tasks(role: str | None, office: str | None, overdue: bool, case: str | None,
         from activities import read
 
         async with database(find()) as pool:
-            return list(await read.tasks(pool, role=role, office=office, overdue=overdue, case=case))
+            return await read.tasks(pool, role=role, office=office, overdue=overdue, case=case)
 
     found = asyncio.run(rows())
     if json_:
@@ -129,7 +127,7 @@ def _case(case: dict[str, Any]) -> None:
 def _story(events: list[dict[str, Any]]) -> None:
     def who(event: dict[str, Any]) -> str:
         actor = event.get("actor") or {}
-        return f"{actor.get('id', '')} ({actor.get('role', '')})" if isinstance(actor, dict) and actor else str(actor or "")
+        return f"{actor.get('id', '')} ({actor.get('role', '')})" if actor else ""
 
     rows = [
         (event.get("at"), event.get("subject"), event.get("sequence"), event.get("type"), who(event), _short(event.get("data")))
@@ -218,7 +216,7 @@ def decide(
 
     content = argument(data, "--data")
 
-    async def said() -> tuple[Answer, str]:
+    async def said() -> "tuple[Answer, str]":
         async with both(find()) as (pool, client):
             given = content
             if document is not None:
@@ -248,8 +246,6 @@ def decide(
                 kept = await _attempted(pool, subject, decision, closed or [Finding(rule="task_closed", message="It was decided before.")])
                 answer = answer.model_copy(update={"findings": closed}) if kept.repeated else kept
             return answer, mine
-
-    from schemas.messages import Answer
 
     answer, mine = asyncio.run(said())
     return _answered(answer, f"{task} {verdict}", json_, key=mine)
@@ -350,7 +346,7 @@ def tell(
     from schemas.tasks import MESSAGES
     from worker import doors
 
-    if kind not in MESSAGES:
+    if kind is None or kind not in MESSAGES:
         known = ", ".join(sorted(MESSAGES))
         raise stop(INVALID, "unknown_message", f"No message {kind}." if kind else "Which message?", next_step=f"one of {known}")
     content = argument(data, "--data")

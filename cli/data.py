@@ -19,7 +19,9 @@ def _readable(files: tuple[Path, ...]) -> None:
         try:
             tomllib.loads(file.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            found.append(Finding(rule="wrong_encoding", message=f"not UTF-8 at byte {error.start}", path=str(file), next_step="save it as UTF-8"))
+            found.append(
+                Finding(rule="wrong_encoding", message=f"not UTF-8 at byte {error.start}", path=str(file), next_step="save it as UTF-8")
+            )
         except tomllib.TOMLDecodeError as error:
             found.append(Finding(rule="not_toml", message=str(error), path=str(file), next_step="see the files in examples/"))
     if found:
@@ -38,7 +40,12 @@ async def _load(files: tuple[Path, ...]) -> list[Any]:
                 faults = [fault.model_copy(update={"path": f"{file} {fault.path}"}) for fault in error.findings]
                 raise Stopped(INVALID, faults) from error
             except (KeyError, ValueError) as error:  # a pack with something missing
-                fault = Finding(rule="invalid_file", message=str(error).strip("'\""), path=str(file), next_step="compare it with the packs of this release")
+                fault = Finding(
+                    rule="invalid_file",
+                    message=str(error).strip("'\""),
+                    path=str(file),
+                    next_step="compare it with the packs of this release",
+                )
                 raise Stopped(INVALID, [fault]) from error
     return found
 

@@ -1,4 +1,4 @@
-"""`pca submit`, `pca import cbpf`, `pca schema`: messages from files into the record. What may come in is decided by `activities/intake.py`."""
+"""`pca submit`, `pca schema`: messages from files into the record. What may come in is decided by `activities/intake.py`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -79,7 +79,13 @@ async def connected(servers: Servers) -> "Client | None":
     try:
         return await temporal(servers)
     except ServerUnreachable as error:
-        problems([Finding(rule="started_later", message=str(error).partition(";")[0], severity="warning", next_step="the worker starts the cases")])
+        problems(
+            [
+                Finding(
+                    rule="started_later", message=str(error).partition(";")[0], severity="warning", next_step="the worker starts the cases"
+                )
+            ]
+        )
         return None
 
 
@@ -110,7 +116,9 @@ async def _submit(items: list[Item], clock: str) -> list[Outcome]:
                 state = "repeated" if taken.repeated else "taken"
                 outcomes.append(Outcome(item.label, state, taken.reference, taken.workflow, placed(item, list(taken.findings))))
             else:
-                outcomes.append(Outcome(item.label, "invalid" if faults else "refused", findings=faults or placed(item, list(taken.findings))))
+                outcomes.append(
+                    Outcome(item.label, "invalid" if faults else "refused", findings=faults or placed(item, list(taken.findings)))
+                )
     return outcomes
 
 

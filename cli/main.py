@@ -8,7 +8,6 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 
 import click
 
@@ -99,14 +98,14 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
             return UNREACHABLE, [_finding("no_answer", said.splitlines()[0], "see `pca doctor`; repeating the command is safe")]
         case _ if "EmbeddedError" in names:
             return UNREACHABLE, [_finding("embedded_stack", said, "see its logs in the stack's folder, or `pca down`")]
-        case _ if names & {"NotFound", "NoSuchClock", "UnknownVersion", "UnknownRule"}:
+        case _ if names & {"NotFound", "NoSuchCase", "NoSuchClock", "UnknownVersion", "UnknownRule"}:
             return MISSING, [_finding("not_found", said.strip("'\""), "")]
         case _ if "ClockGoesForward" in names:
             return REFUSED, [_finding("clock_goes_forward", said, "give a later date")]
         case _ if "VersionEdited" in names:
             return REFUSED, [_finding("version_edited", said, "give the file a new version and effective date")]
         case _ if names & {"VersionUnreadable", "SanctionsListUnreadable"}:
-            return INVALID, list(_listed(error))
+            return INVALID, _listed(error)
         case _ if "WrongType" in names:
             return UNREACHABLE, [_finding("search_attribute_type", said, "remove or rename it on the Temporal server")]
         case _ if isinstance(error, ModuleNotFoundError):
@@ -116,8 +115,8 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
             return BROKEN, [_finding("unexpected", f"{type(error).__name__}: {said.splitlines()[0]}", step)]
 
 
-def _listed(error: Exception) -> Iterator[Finding]:
-    yield from getattr(error, "findings", None) or getattr(error, "faults", ())
+def _listed(error: Exception) -> list[Finding]:
+    return [*getattr(error, "findings", ()), *getattr(error, "faults", ())]
 
 
 def _finding(rule: str, message: str, next_step: str) -> Finding:

@@ -2,11 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from cli.output import as_json, say, table
 from cli.servers import database, find
+
+if TYPE_CHECKING:
+    import asyncpg
 
 
 @click.group()
@@ -24,7 +28,7 @@ def load(file: Path, name: str | None, json_: bool) -> None:
 
     async def loaded() -> lists.Loaded:
         async with database(find()) as pool, pool.acquire() as conn:
-            return await lists.load(conn, file.read_bytes(), name=name or lists.UN_CONSOLIDATED)
+            return await lists.load(cast("asyncpg.Connection", conn), file.read_bytes(), name=name or lists.UN_CONSOLIDATED)
 
     lists.parse(file.read_bytes())  # a file that cannot be read needs no server to be told so
     found = asyncio.run(loaded())

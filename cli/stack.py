@@ -71,7 +71,9 @@ def up(practice: bool, folder: Path | None) -> int:
     found = running(place)
     if found is not None:
         if practice and not found.practice:
-            raise stop(REFUSED, "runs_without_practice", f"The stack in {place} runs without practice clocks.", next_step="`pca down` first")
+            raise stop(
+                REFUSED, "runs_without_practice", f"The stack in {place} runs without practice clocks.", next_step="`pca down` first"
+            )
         table(("what", "where"), _where(found), title="runs already")
         return 0
     try:

@@ -54,15 +54,21 @@ async def advance(pool: asyncpg.Pool, client: Client, name: str, to: datetime) -
     shown = await now(pool, name)
     if to < shown - timedelta(minutes=1):
         raise ClockGoesForward(f"the clock {name} shows {shown:%Y-%m-%d %H:%M} UTC already")
+    round_ = _Round(pool, client, name)
     stops: list[datetime] = []
-    coming = await settle(pool, client, name)
+    coming = await round_.settle()
     while coming is not None and coming < to:
         stops.append(coming)
         await _turn(pool, name, coming)
-        coming = await settle(pool, client, name)
+        coming = await round_.settle({w for w, moment in round_.due.items() if moment <= coming})
     await _turn(pool, name, to)
-    await settle(pool, client, name)
+    await round_.settle()
     return Advanced(now=await now(pool, name), stops=stops)
+
+
+async def settle(pool: asyncpg.Pool, client: Client, name: str) -> datetime | None:
+    """Let every open workflow of the clock do what is left to do at this time; the next due moment, if any."""
+    return await _Round(pool, client, name).settle()
 
 
 async def _turn(pool: asyncpg.Pool, name: str, to: datetime) -> None:
@@ -72,26 +78,46 @@ async def _turn(pool: asyncpg.Pool, name: str, to: datetime) -> None:
     )
 
 
-async def settle(pool: asyncpg.Pool, client: Client, name: str) -> datetime | None:
-    """Move every open workflow of the clock until nobody has anything left to do; the next due moment, if any.
-
-    One workflow's doing may give another something to do, so quiet means: a whole round in which nobody wrote anything.
+class _Round:
+    """Ticks until nobody has anything left to do. One workflow's doing may give another something to do, so whoever wrote is asked
+    again, and so is whoever was told something; where a workflow has ended, everybody is, since its parent is about to hear of it.
     """
-    gone: set[str] = set()
-    while True:
-        offset = await pool.fetchval('SELECT "offset" FROM clock WHERE name = $1', name)
-        members = [r["workflow"] for r in await pool.fetch("SELECT workflow FROM clock_member WHERE clock = $1 ORDER BY workflow", name)]
-        limit = asyncio.Semaphore(AT_ONCE)
 
-        async def one(workflow: str, offset: timedelta = offset, limit: asyncio.Semaphore = limit) -> Ticked | None:
-            async with limit:
-                return await doors.tick(client, workflow, offset)
+    def __init__(self, pool: asyncpg.Pool, client: Client, name: str) -> None:
+        self.pool, self.client, self.name = pool, client, name
+        self.due: dict[str, datetime] = {}
+        self.gone: set[str] = set()
 
-        answers = await asyncio.gather(*(one(w) for w in members))
-        closed = {w for w, a in zip(members, answers, strict=True) if a is None}
-        told = {child for a in answers if a is not None for child in a.running}
-        quiet = all(a is None or a.worked == 0 for a in answers) and closed == gone and not closed & told
-        gone = closed
-        if quiet:
-            moments = [a.next for a in answers if a is not None and a.next is not None]
-            return min(moments, default=None)
+    async def settle(self, first: set[str] | None = None) -> datetime | None:
+        """Tick `first` (all, if None) and whoever that concerns; the next due moment of all."""
+        members = await self._members()
+        todo = members if first is None else first & members
+        while todo:
+            offset = await self.pool.fetchval('SELECT "offset" FROM clock WHERE name = $1', self.name)
+            limit = asyncio.Semaphore(AT_ONCE)
+
+            async def one(workflow: str, offset: timedelta = offset, limit: asyncio.Semaphore = limit) -> tuple[str, Ticked | None]:
+                async with limit:
+                    return workflow, await doors.tick(self.client, workflow, self.name, offset)
+
+            again: set[str] = set()
+            everybody = False
+            for workflow, answer in await asyncio.gather(*(one(w) for w in sorted(todo))):
+                self.due.pop(workflow, None)
+                if answer is None:
+                    everybody |= workflow not in self.gone
+                    self.gone.add(workflow)
+                    continue
+                self.gone.discard(workflow)
+                if answer.next is not None:
+                    self.due[workflow] = answer.next
+                if answer.worked or self.gone.intersection(answer.running):
+                    again.add(workflow)
+                again.update(answer.told)
+            members = await self._members()
+            todo = (members | again) if everybody else again  # who was told may have started so lately that it is no member yet
+        return min(self.due.values(), default=None)
+
+    async def _members(self) -> set[str]:
+        rows = await self.pool.fetch("SELECT workflow FROM clock_member WHERE clock = $1", self.name)
+        return {row["workflow"] for row in rows}

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 
 from policy import budget
-from policy.calendar import add_months
+from policy.calendar import add_months, periods
 from policy.pack import Pack
 from policy.rates import CENT, cents
 from schemas.findings import Finding
@@ -76,6 +76,19 @@ def plan(document: Document, count: int) -> list[dict[str, Decimal]]:
 def need(document: Document, period: int, count: int) -> Decimal:
     """Office cash needed in a period, counted from 1."""
     return sum(plan(document, count)[period - 1].values(), ZERO)
+
+
+def planned_between(document: Document, start: date, end: date, first: date, last: date) -> Decimal:
+    """Office cash of the periods of a document (start to end) that begin from `first` to `last`, such as a HACT year."""
+    timed = periods(start, end)
+    return sum(
+        (
+            sum(lines.values(), ZERO)
+            for period, lines in zip(timed, plan(document, len(timed)), strict=True)
+            if first <= period.start <= last
+        ),
+        ZERO,
+    )
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Tick(Tolerant):
     """A practice clock moves: everything that is due at the new time happens before the answer."""
 
     offset: timedelta
+    clock: str = Field(default="", description="whose offset it is; a workflow of another clock ignores it")
 
 
 class Ticked(Tolerant):
@@ -35,6 +36,7 @@ class Ticked(Tolerant):
 
     next: datetime | None = None
     worked: int = 0
+    told: list[str] = Field(default_factory=list, description="workflows it signalled or started since the last tick")
     running: list[str] = Field(default_factory=list, description="children it believes to be running: one that has closed is news on its way")
 
 

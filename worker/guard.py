@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Doorkeeper(WorkflowInboundInterceptor):
-    def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 (the SDK's name)
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002 (the SDK's name)
         if len(input.args) != 1 or input.args[0] is None:  # null passes every converter
             came = "null" if len(input.args) == 1 else str(len(input.args))
             raise ApplicationError(
@@ -28,9 +28,6 @@ class _Doorkeeper(WorkflowInboundInterceptor):
                 type="unreadable",
                 non_retryable=True,
             )
-        super().handle_update_validator(input)
-
-    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:  # noqa: A002
         try:
             return await super().handle_update_handler(input)
         except (FailureError, workflow.ReadOnlyContextError):

@@ -66,6 +66,7 @@ MESSAGES = frozenset(
 
 class CaseStage(Stage):
     messages = MESSAGES
+    renews = False
 
     async def procedure(self) -> StageOutcome:
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
@@ -160,6 +161,7 @@ class CaseStage(Stage):
     async def start_stage(self, stage: str) -> None:
         what = TRACKS[self.view.track].stages[stage]
         view = self.view.model_copy(update={"clock": self.view.clock.model_copy(update={"offset": self.offset})})
+        self._told.add(stage_workflow(workflow.info().workflow_id, stage))
         self.children[stage] = await workflow.start_child_workflow(
             what.run,
             StageInput(
@@ -376,6 +378,7 @@ class CaseStage(Stage):
         self.sent = self.view
         for child in list(self.children.values()):
             if not child.done():
+                self._told.add(child.id)
                 try:
                     await child.signal("case_changed", self.view)
                 except ApplicationError:

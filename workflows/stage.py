@@ -138,11 +138,12 @@ class Stage:
     """Base of every workflow of the engine. Subclasses give `procedure`, and are decorated shells with `run` (see `sketch`).
 
     `messages`: what it takes that is no verdict, beside what every open task takes. `held_with_case`: whether a hold of the case stops
-    it; obligations run on.
+    it; obligations run on. `renews`: whether it continues as new when its run is full; its procedure asks `full` before it hears.
     """
 
     messages: ClassVar[frozenset[str]] = frozenset()
     held_with_case: ClassVar[bool] = True
+    renews: ClassVar[bool] = True
 
     async def procedure(self) -> StageOutcome:
         """What this stage does, from its first task to its outcome."""
@@ -168,6 +169,7 @@ class Stage:
         self._heard_nudge = -1 if start.carried else 0  # what was news in the last moment of the run before is news still
         self._was_held = self.held
         self._worked = 0
+        self._told: set[str] = set()
         self._shown: dict[str, Any] = {}
         self._last: list[str] = []
 
@@ -434,10 +436,12 @@ class Stage:
         """Hints: whoever waits for what changed looks again. The record is the truth, so a hint that is lost costs a day at most."""
         for start in starts:
             await workflow.execute_activity_method(Effects.start_shared, start, summary=f"Start or nudge {start.workflow}", **WRITE)
+            self._told.add(start.id)
         for case in cases:
             if case == workflow.info().workflow_id:
                 self.nudged += 1
                 continue
+            self._told.add(case)
             try:
                 await workflow.get_external_workflow_handle(case).signal("look_again")
             except ApplicationError:
@@ -454,7 +458,7 @@ class Stage:
         """Wait for the next thing that this stage's procedure must answer.
 
         Returns a `Heard` that is well formed and open to be decided, a `Fell` moment that only the stage knows, or None: the case's
-        view changed, somebody said look again, `until` has come, or `also` is true. Everything else is done here: repeats, refusals,
+        view changed, somebody said look again, `until` has come, `also` is true, or the run is full. Everything else is done here: repeats, refusals,
         messages about tasks, reminders, escalation, practice ticks.
         """
         while True:
@@ -476,13 +480,16 @@ class Stage:
             elif fallen := self._fallen():
                 if (fell := await self._fall(*fallen)) is not None:
                     return fell
+            elif self.renews and self.full():
+                return None
             else:
                 await self._wait(until, also)
 
     def _wind(self) -> None:
         """The practice clock: forward only, before anything else is looked at. Real time cannot be moved."""
-        for ticking in self.ticks if self.clock else []:
-            self.offset = max(self.offset, ticking.tick.offset)
+        for ticking in self.ticks:
+            if self.clock and ticking.tick.clock in ("", self.clock):
+                self.offset = max(self.offset, ticking.tick.offset)
 
     async def _take_up_again(self) -> None:
         """A hold has ended: due moments have moved by the time it lasted. The record did it, with the office's calendar."""
@@ -496,7 +503,8 @@ class Stage:
         coming = min([*moments, *([until] if until else [])], default=None)
         if self.ticks:  # nothing is left to do at this time
             for ticking in self.ticks:
-                ticking.answer = Ticked(next=coming, worked=self._worked, running=self.running())
+                ticking.answer = Ticked(next=coming, worked=self._worked, told=sorted(self._told), running=self.running())
+            self._told.clear()
             self.ticks, self._worked = [], 0
 
         def news() -> bool:

@@ -114,7 +114,9 @@ class Desk:
         self.keys += 1
         said = await self._put(said, sealed=CATALOGUE[task.kind].sealed)
         decision = Decision(task=task.id, actor=actor, role=role, verdict=verdict, key=said.pop("key", f"k{self.keys}"), **said)
-        stage, round_ = task.id.removeprefix(subject.partition(":")[2] + ":").split(":")[:2] if subject.startswith("case:") else ("vetting", "1")
+        stage, round_ = (
+            task.id.removeprefix(subject.partition(":")[2] + ":").split(":")[:2] if subject.startswith("case:") else ("vetting", "1")
+        )
         batch = Batch(
             key=decision.receipt,
             subject=subject,
@@ -132,7 +134,16 @@ class Desk:
         return await self.recorder.record(batch)
 
     async def tell(
-        self, subject: str, kind: str, actor: str, role: str, when: datetime, events: Iterable[Event] = (), *, opens: Iterable[Opening] = (), **said: Any
+        self,
+        subject: str,
+        kind: str,
+        actor: str,
+        role: str,
+        when: datetime,
+        events: Iterable[Event] = (),
+        *,
+        opens: Iterable[Opening] = (),
+        **said: Any,
     ) -> Recorded:
         """A message to the case."""
         self.keys += 1
@@ -178,7 +189,9 @@ class Desk:
 
     async def told(self, subject: str, name: str) -> list[dict[str, Any]]:
         """The data of every event of a type on a chain."""
-        rows = await self.pool.fetch("SELECT data -> 'data' AS d FROM event WHERE subject = $1 AND type = $2 ORDER BY sequence", subject, name)
+        rows = await self.pool.fetch(
+            "SELECT data -> 'data' AS d FROM event WHERE subject = $1 AND type = $2 ORDER BY sequence", subject, name
+        )
         return [row["d"] for row in rows]
 
     async def task(self, subject: str, kind: str, whom: str = "", stage: str = "vetting", round_: int = 1) -> Task:
@@ -188,5 +201,3 @@ class Desk:
         row = await self.pool.fetchrow("SELECT id, kind, whom FROM task WHERE id = $1", name)
         assert row is not None, name
         return Task(id=row["id"], kind=row["kind"], whom=row["whom"])
-
-

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from activities import intake, read, settling
+from activities import intake, read
 from activities.record import Recorder
 from activities.settling import Draft, Settling, settles
 from db import audit, content
@@ -20,11 +20,6 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "intake"
 CASE = "case:KEN/2026/0007"
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 ANNEX = "KEN/2026/0007:document:1:attach_annex:children"
-
-
-@pytest.fixture(autouse=True)
-def _rules() -> None:
-    settling.load_rules()
 
 
 @pytest.fixture

@@ -22,7 +22,11 @@ async def drafting(desk: Desk, intake: dict[str, Any] | None = None) -> str:
     await conclude(desk, "clear", clear())
     await desk.ask(case, at("2026-02-27", "10:01"))
     moved = await desk.system(
-        case, "case", "vetted", at("2026-02-27", "10:02"), [Event(type="case.status_changed", data={"to": "drafting", "trigger": "conclude_vetting"})]
+        case,
+        "case",
+        "vetted",
+        at("2026-02-27", "10:02"),
+        [Event(type="case.status_changed", data={"to": "drafting", "trigger": "conclude_vetting"})],
     )
     assert not moved.refused, moved.findings
     stored = await desk.system(
@@ -42,13 +46,19 @@ async def standing(desk: Desk, case: str) -> str:
 
 
 async def accept(desk: Desk, case: str, side: str, nth: int, sha256: str, when: str = "2026-03-02") -> Recorded:
-    kind, actor, role = (
-        ("office_turn", "ke.001", "focal_point") if side == "office" else ("partner_turn", "ke.p03", "partner_focal_point")
-    )
+    kind, actor, role = ("office_turn", "ke.001", "focal_point") if side == "office" else ("partner_turn", "ke.p03", "partner_focal_point")
     opens = [Opening(kind="submit_for_review", whom=f"turn-{nth}", optional="both")]
     event = Event(type="document.accepted", data={"side": side}, take=["sha256"])
     return await desk.decide(
-        await turn(desk, case, kind, nth, when), actor, role, "accept", at(when), [event], subject=case, opens=opens, data={"sha256": sha256}
+        await turn(desk, case, kind, nth, when),
+        actor,
+        role,
+        "accept",
+        at(when),
+        [event],
+        subject=case,
+        opens=opens,
+        data={"sha256": sha256},
     )
 
 
@@ -196,13 +206,17 @@ async def test_annexes_and_deviations_are_asked_for_and_settled(desk: Desk) -> N
     begun = await desk.begin(case, "document", at("2026-02-27", "11:00"))
     assert (begun["annexes"], begun["deviations"]) == (["children"], ["7.2"])
     annex, clause = await desk.open(
-        case, "document", at("2026-02-27", "11:00"), Opening(kind="attach_annex", whom="children"), Opening(kind="clear_clause_deviation", whom="7.2")
+        case,
+        "document",
+        at("2026-02-27", "11:00"),
+        Opening(kind="attach_annex", whom="children"),
+        Opening(kind="clear_clause_deviation", whom="7.2"),
     )
     event = Event(type="document.annex_attached", data={"annex": "children", "verdict": "attach"}, take=["sha256"])
     wrong = {"annex": "vehicle_loan", "document": "a.pdf", "sha256": "2" * 64}
-    assert rules((await desk.decide(annex, "ke.001", "focal_point", "attach", at("2026-03-02"), [event], subject=case, data=wrong)).findings) == {
-        "other_annex"
-    }
+    assert rules(
+        (await desk.decide(annex, "ke.001", "focal_point", "attach", at("2026-03-02"), [event], subject=case, data=wrong)).findings
+    ) == {"other_annex"}
     right = wrong | {"annex": "children"}
     assert not (await desk.decide(annex, "ke.001", "focal_point", "attach", at("2026-03-02"), [event], subject=case, data=right)).refused
     event = Event(type="clause.deviation_settled", data={"clause": "7.2", "verdict": "clear"})

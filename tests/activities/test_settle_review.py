@@ -27,7 +27,9 @@ async def convene(desk: Desk, case: str, task: Task, members: list[dict[str, str
     event = Event(type="review.convened", data={"round": 1}, take=["members", "overall_approver", "meeting_on"])
     data = {"members": members or MEMBERS, "overall_approver": approver, "meeting_on": "2026-03-10"}
     opens = [Opening(kind="give_opinion", each="members")]
-    return await desk.decide(task, "ke.004", "committee_secretary", "convene", at("2026-03-04"), [event], subject=case, opens=opens, data=data)
+    return await desk.decide(
+        task, "ke.004", "committee_secretary", "convene", at("2026-03-04"), [event], subject=case, opens=opens, data=data
+    )
 
 
 async def convened(desk: Desk) -> tuple[str, dict[str, Task]]:
@@ -39,7 +41,9 @@ async def convened(desk: Desk) -> tuple[str, dict[str, Task]]:
 
 async def opinion(desk: Desk, case: str, task: Task, verdict: str = "recommend", **said: Any) -> Recorded:
     event = Event(
-        type="review.opinion_given", data={"round": 1, "member": task.whom, "verdict": verdict, "purpose": "review"}, take=["answers", "conditions"]
+        type="review.opinion_given",
+        data={"round": 1, "member": task.whom, "verdict": verdict, "purpose": "review"},
+        take=["answers", "conditions"],
     )
     data = {"answers": said.pop("answers", YES), "no_conflict": True} | said.pop("more", {})
     if verdict in ("return", "not_recommend"):
@@ -87,7 +91,9 @@ async def test_a_committee_lacks_nothing_or_is_refused_with_every_reason(desk: D
 
 async def test_who_submitted_does_not_sit_and_does_not_consolidate(desk: Desk) -> None:
     case, task = await in_review(desk)
-    done = await convene(desk, case, task, [*MEMBERS[:3], {"person": "ke.003", "function": "monitoring", "section": "nutrition"}], approver="ke.022")
+    done = await convene(
+        desk, case, task, [*MEMBERS[:3], {"person": "ke.003", "function": "monitoring", "section": "nutrition"}], approver="ke.022"
+    )
     assert "submitter_reviews" in rules(done.findings)
     assert {finding.path for finding in done.findings if finding.rule == "submitter_reviews"} >= {
         "$.data.members[3].person",

@@ -8,7 +8,14 @@ from tests.activities.test_screen import listed
 
 KE = "partner:KE:P-KE-0001"
 LB = "partner:LB:P-LB-0005"
-DECLARATION = {"document": "d.pdf", "sha256": sha("d"), "signed_by": "ke.p01", "signed_on": "2026-02-18", "answers": [True] * 8, "conflicts": []}
+DECLARATION = {
+    "document": "d.pdf",
+    "sha256": sha("d"),
+    "signed_by": "ke.p01",
+    "signed_on": "2026-02-18",
+    "answers": [True] * 8,
+    "conflicts": [],
+}
 REUSE = {"agency": "another UN agency", "reference": "UNPP-1", "verified_on": "2025-03-18", "signed_partnership": True}
 
 
@@ -27,14 +34,18 @@ async def element(desk: Desk, kind: str, actor: str, role: str, verdict: str, na
 
 
 async def cleared(desk: Desk) -> None:
-    assert not (await element(desk, "sign_partner_declaration", "ke.p01", "partner_authorised_officer", "sign", "declaration", data=DECLARATION)).refused
+    assert not (
+        await element(desk, "sign_partner_declaration", "ke.p01", "partner_authorised_officer", "sign", "declaration", data=DECLARATION)
+    ).refused
     assert not (await element(desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=REUSE)).refused
 
 
 async def conclude(desk: Desk, verdict: str, events: list[Event], when: str = "2026-02-27", **said: Any) -> Any:
     (task,) = await desk.open(KE, "vetting", at("2026-02-24"), Opening(kind="conclude_vetting", whom="0"))
     opens = [Opening(kind="set_up_vendor", optional="vendor")]
-    return await desk.decide(task, said.pop("actor", "ke.002"), "partnership_manager", verdict, at(when), events, subject=KE, opens=opens, **said)
+    return await desk.decide(
+        task, said.pop("actor", "ke.002"), "partnership_manager", verdict, at(when), events, subject=KE, opens=opens, **said
+    )
 
 
 def clear(level: str = "full") -> list[Event]:
@@ -120,7 +131,9 @@ async def test_an_unknown_vendor_is_set_up_after_the_clearance_and_confirmed_by_
         "vendor_number": "2500317", "account_ref": "ACC-KE-1", "account_holder": "The Partner", "currency": "KES", "bank_country": "KE", "checked_how": "letter",
     }  # fmt: skip
     event = Event(
-        type="vendor.account_changed", data={"result": "set_up"}, take=["vendor_number", "account_ref", "account_holder", "currency", "bank_country"]
+        type="vendor.account_changed",
+        data={"result": "set_up"},
+        take=["vendor_number", "account_ref", "account_holder", "currency", "bank_country"],
     )
     opens = [Opening(kind="confirm_bank_account")]
     done = await desk.decide(task, "ke.011", "vendor_officer", "set_up", at("2026-03-02"), [event], subject=KE, opens=opens, data=account)
@@ -206,7 +219,9 @@ async def test_one_person_alone_never_disposes_of_a_strong_hit(desk: Desk) -> No
     hit, task = await hit_of(desk)
     event = Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "false_positive"})
     data = {"hit": hit, "differing_facts": ["year of birth"], "evidence": []}
-    done = await desk.decide(task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, comment="c", data=data)
+    done = await desk.decide(
+        task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, comment="c", data=data
+    )
     assert rules(done.findings) == {"second_check_required"}
 
 
@@ -215,7 +230,9 @@ async def test_a_second_person_who_disagrees_opens_the_hit_again(desk: Desk) -> 
     (second,) = (await dispose(desk, hit, task)).tasks
     event = Event(type="screening.hit_reopened", data={"hit": hit})
     opens = [Opening(kind="dispose_screening_hit", whom=f"{hit}:again")]
-    done = await desk.decide(second, "lb.013", "risk_officer", "disagree", at("2026-03-04"), [event], subject=LB, opens=opens, comment="not sure")
+    done = await desk.decide(
+        second, "lb.013", "risk_officer", "disagree", at("2026-03-04"), [event], subject=LB, opens=opens, comment="not sure"
+    )
     assert not done.refused, done.findings
     row = await desk.row("hit", LB, id=hit)
     assert row is not None
@@ -229,7 +246,15 @@ async def test_invariant_1_a_true_match_refuses_the_partner_for_every_level(desk
         Event(type="clearance.refused", data={"reason_code": "sanctions", "levels": "all"}),
     ]
     done = await desk.decide(
-        task, "lb.012", "risk_officer", "true_match", at("2026-03-03"), events, subject=LB, comment="it is he", data={"hit": hit, "evidence": []}
+        task,
+        "lb.012",
+        "risk_officer",
+        "true_match",
+        at("2026-03-03"),
+        events,
+        subject=LB,
+        comment="it is he",
+        data={"hit": hit, "evidence": []},
     )
     assert not done.refused, done.findings
     asked = await desk.ask("case:LBN/2026/0005", at("2026-03-03", "11:00"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy import budget, cash
+from policy import budget, cash, hact
 from schemas.intake import Document
 from tests.policy.facts import CASES, EMERGENCY, STANDARD, Case, D, intake, paths, raw_document, rules
 
@@ -100,6 +100,16 @@ def test_the_outreach_of_the_first_case_is_prepared_before_it_runs():
     document = Document.model_validate(raw)
     assert cash.need(document, 1, 6) == D("10518100")
     assert cash.check_request({"1.2.2": D(1_490_000)}, document=document, period=1, authorised={}) == []
+
+
+def test_planned_cash_of_a_hact_year_is_that_of_the_periods_that_begin_in_it():
+    """C3 and C4 lie in one year: together US$ 477,230."""
+    year = hact.year(date(2026, 3, 16), STANDARD)
+    third = cash.planned_between(intake(CASES["C3"]).document, date(2026, 3, 16), date(2026, 9, 15), *year)
+    fourth = cash.planned_between(intake(CASES["C4"]).document, date(2026, 3, 23), date(2026, 9, 22), *year)
+    assert round((third + fourth) / D("63.90")) == 477_230
+    late = cash.planned_between(intake(CASES["C3"]).document, date(2026, 7, 16), date(2027, 1, 15), *year)
+    assert late == D(CASES["C3"].first_quarter)
 
 
 def request(lines: dict[str, str], **more):

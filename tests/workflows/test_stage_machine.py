@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -303,12 +303,12 @@ async def test_whoever_speaks_while_the_stage_closes_is_answered(bench: Bench, d
     await submitted(document)
     last = document.decision(document.task("submit_for_review", "turn-1"), "submit", key="last")
     bench.effects.crash_once.add(last.receipt)
-    first, late, note = await asyncio.gather(
-        document.put(last),
+    first = await document.handle.start_update("submit_decision", last, wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=Answer)
+    late, note = await asyncio.gather(
         document.decide("submit_for_review", "submit", "turn-1", actor="xx.009"),
         document.say("note", task=document.task("submit_for_review", "turn-1")),
     )
-    assert first.counted
+    assert (await first.result()).counted
     assert [f.rule for f in late.findings + note.findings] == ["task_closed", "task_closed"]
     assert (await document.outcome()).result == "submitted"
 

@@ -80,6 +80,7 @@ UPDATE "case" c SET held = false, hold_until = NULL, view_version = c.view_versi
 UPDATE "case" c SET focal_point = e.d->>'to' FROM e WHERE c.subject = e.subject;
 
 -- name: case.suspended
+-- Of a case, or of a partner (an open screening hit): then every case of it sees the change.
 -- Keys: scope, reason_code, automatic, until; blocks: [{id, scope, cause, reason_code, until}] put in force on the event's subject.
 , b AS (
     INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
@@ -88,12 +89,13 @@ UPDATE "case" c SET focal_point = e.d->>'to' FROM e WHERE c.subject = e.subject;
     ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, cause = excluded.cause, reason_code = excluded.reason_code,
         since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
 )
-UPDATE "case" c SET view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
+UPDATE "case" c SET view_version = c.view_version + 1 FROM e WHERE e.subject IN (c.subject, c.partner_subject);
 
 -- name: case.suspension_lifted
+-- Of a case, or of a partner (an open screening hit): then every case of it sees the change.
 -- Keys: lifts: [block ids], restored_to.
 , b AS (UPDATE block b SET lifted_at = e.at, lifted_by = e.actor FROM e WHERE b.subject = e.subject AND e.d->'lifts' ? b.id)
-UPDATE "case" c SET view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
+UPDATE "case" c SET view_version = c.view_version + 1 FROM e WHERE e.subject IN (c.subject, c.partner_subject);
 
 -- name: notice.sent
 -- Keys: kind (suspension, breach, termination), object, ground, days, effective_on, document_sha256; blocks as in case.suspended.
