@@ -19,6 +19,7 @@ from activities.settle_vetting import account_hash
 from activities.view import CaseUnknown, view_of
 from db import content
 from db.events import Chains
+from db.sql import queries
 from policy import vetting
 from policy.calendar import Calendar
 from policy.pack import Pack
@@ -26,6 +27,8 @@ from schemas.engine import Ask, Asked, Batch, Cause, Start
 from schemas.findings import Finding
 from schemas.intake import Intake
 from schemas.names import reference_of
+
+CASE = queries("case")
 
 Row = asyncpg.Record
 
@@ -37,13 +40,13 @@ async def ask(pool: asyncpg.Pool, what: Ask) -> Asked:
 
 
 async def _asked(conn: asyncpg.Connection, what: Ask) -> Asked:
-    shared = await conn.fetchrow('SELECT partner_subject, umbrella FROM "case" WHERE subject = $1', what.subject)
+    shared = await conn.fetchrow(CASE["case_row"], what.subject)
     if shared is None:
         raise CaseUnknown(what.subject)
     subject = shared["partner_subject" if what.need == "vetting" else "umbrella"]
     chains = Chains(conn)
     await chains.lock([what.subject, subject])
-    case = await conn.fetchrow('SELECT * FROM "case" WHERE subject = $1', what.subject)
+    case = await conn.fetchrow(CASE["case_row"], what.subject)
     assert case is not None
     batch = Batch(
         key=f"{what.subject}:ask:{what.need}",
@@ -188,7 +191,7 @@ async def _umbrella(write: Chronicle, case: Row) -> Asked:
     subject = case["umbrella"]
     row = await write.conn.fetchrow(GUARDS["umbrella_row"], subject)
     status = row["status"] if row is not None else "none"
-    waits = await write.conn.fetchval('SELECT EXISTS (SELECT 1 FROM waiting WHERE subject = $1 AND "case" = $2)', subject, case["subject"])
+    waits = await write.conn.fetchval(CASE["waits"], subject, case["subject"])
     if status in ("draft", "suspended"):
         if not waits:
             await write.append(subject, "waiting.entered", {"case": case["subject"], "level": "signed"})

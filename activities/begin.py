@@ -19,6 +19,7 @@ from activities.settle_document import deviations_to_clear
 from activities.settle_vetting import candidates, next_whom, vendor_needed
 from activities.view import CaseUnknown, view_of
 from db import content
+from db.sql import queries
 from policy import document as documents
 from policy import review as reviews
 from policy import vetting as rules
@@ -27,6 +28,8 @@ from policy.pack import Pack
 from schemas.engine import BeginStage, CaseView, StageFacts, Task
 from schemas.intake import Document
 from schemas.names import kind_of, office_and_partner, office_partner_programme, reference_of
+
+CASE = queries("case")
 
 LARGEST_SLICE = 4096
 """Bytes of JSON; what is larger would weigh on every replay."""
@@ -80,7 +83,7 @@ async def tasks_of(pool: asyncpg.Pool, begin: BeginStage) -> list[Task]:
 
 async def case_row(conn: asyncpg.Connection, subject: str) -> asyncpg.Record:
     """The row of a case. Raises `CaseUnknown`."""
-    row = await conn.fetchrow('SELECT * FROM "case" WHERE subject = $1', subject)
+    row = await conn.fetchrow(CASE["case_row"], subject)
     if row is None:
         raise CaseUnknown(subject)
     return row

@@ -13,7 +13,7 @@ SQL = queries("begin_money")
 
 @begins("approval")
 async def approval(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
-    """`{carried, umbrella}`: the PCA is approved and signed beside the document only by the case that carries it, and only while in draft."""
+    """`{carried, umbrella}`: the PCA is approved and signed beside the document by the case that carries it, while in draft."""
     row = await conn.fetchrow(SQL["carried"], begin.subject)
     if row is None:
         raise LookupError(f"the record has no {begin.subject}")

@@ -4,10 +4,8 @@ from typing import Any
 
 import asyncpg
 
-from activities import versions
-from activities.begin import begins
+from activities.begin import begins, pack_and_calendar
 from db.sql import queries
-from policy.calendar import Calendar
 from schemas.engine import BeginStage
 
 SQL = queries("begin_money")
@@ -22,8 +20,7 @@ async def cash(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
     case = await conn.fetchrow(SQL["case_money"], begin.subject)
     if case is None:
         raise LookupError(f"the record has no {begin.subject}")
-    pack = await versions.pack_by_hash(conn, case["packs"][case["track"] or "standard"]["sha256"])
-    calendar = Calendar.of(await versions.office_by_hash(conn, case["packs"]["office"]["sha256"]), pack)
+    pack, calendar = await pack_and_calendar(conn, begin)
     lead = int(pack["cash.request_lead_days"])
     periods = await conn.fetch(SQL["periods"], begin.subject) if case["office_cash"] else []
     return {

@@ -5,10 +5,8 @@ from typing import Any
 
 import asyncpg
 
-from activities import versions
-from activities.begin import begins
+from activities.begin import begins, pack_and_calendar
 from db.sql import queries
-from policy.calendar import Calendar
 from schemas.engine import BeginStage
 
 SQL = queries("begin_money")
@@ -22,6 +20,6 @@ async def umbrella(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any
         return {"status": "unknown"}
     ends_at = None
     if row["end_on"] is not None:
-        calendar = Calendar.of(await versions.office_in_force(conn, row["office"], begin.at.date()))
+        _, calendar = await pack_and_calendar(conn, begin)
         ends_at = calendar.moment(row["end_on"] + timedelta(days=1)).isoformat()
     return {"status": row["status"], "ends_at": ends_at}

@@ -26,7 +26,7 @@ from db.events import Chains, body
 from policy.eligibility import Appraisal, Door, Overdue, Sibling, appraise
 from policy.instrument import UmbrellaState
 from schemas.engine import StageInput
-from schemas.findings import Finding, refusals
+from schemas.findings import Finding
 from schemas.intake import Intake, faults
 from schemas.names import case_subject, case_workflow, office_subject, partner_subject, source_subject, umbrella_subject
 from schemas.office import Office, Rates
@@ -466,8 +466,3 @@ async def sweep(pool: asyncpg.Pool, client: Client, *, older_than: timedelta = M
     for row in rows:
         await start_case(pool, client, Taken(row["reference"], row["workflow"], "repeated"))
     return [row["reference"] for row in rows]
-
-
-def accepted(findings: list[Finding]) -> bool:
-    """Whether nothing among these bars the door."""
-    return not refusals(findings)

@@ -138,16 +138,17 @@ def _named(holder: str, candidates: Collection[str]) -> list[Finding]:
 
 _ACTS = """
 SELECT actor, role, kind, verdict, whom, on_behalf_of, round FROM decision
-WHERE subject = ANY ($1::text[]) AND counted ORDER BY at, subject, sequence
+WHERE subject = ANY ($1::text[]) AND counted AND ($2::text[] IS NULL OR actor = ANY ($2) OR on_behalf_of = ANY ($2))
+ORDER BY at, subject, sequence
 """
 
 
-async def acts_of(conn: asyncpg.Connection, cases: Sequence[Row]) -> list[Act]:
-    """Every act that counts for segregation in these cases (rows of "case") and their partners' vetting."""
+async def acts_of(conn: asyncpg.Connection, cases: Sequence[Row], persons: Collection[str] | None = None) -> list[Act]:
+    """Every act that counts for segregation in these cases (rows of "case") and their partners' vetting; of `persons` only, if given."""
     subjects = sorted({case["subject"] for case in cases} | {case["partner_subject"] for case in cases})
     acts = [Act(actor=case["submitter"], kind="submit_case") for case in cases]
     acts += [Act(actor=case["focal_point"], kind="act_as_focal_point") for case in cases if case["focal_point"]]
-    return acts + [_act(row) for row in await conn.fetch(_ACTS, subjects)]
+    return acts + [_act(row) for row in await conn.fetch(_ACTS, subjects, list(persons) if persons is not None else None)]
 
 
 def _act(row: Row) -> Act:
@@ -157,9 +158,10 @@ def _act(row: Row) -> Act:
 async def segregated(s: Settling, decision: Decision, task: Row) -> list[Finding]:
     """Why this person may not do this, given what was done before: across the whole case, whatever the order."""
     cases = [await s.case(subject) for subject in await cases_of(s)]
-    acts = await acts_of(s.db, cases)
+    who = [name for name in (decision.actor, decision.on_behalf_of) if name]
+    acts = await acts_of(s.db, cases, who)
     if not cases:  # of a partner no case waits for any more
-        acts = [_act(row) for row in await s.db.fetch(_ACTS, [s.batch.subject])]
+        acts = [_act(row) for row in await s.db.fetch(_ACTS, [s.batch.subject], who)]
     return segregation.objections(
         acts, decision.actor, task["kind"], decision.verdict, decision.on_behalf_of,
         role=decision.role, whom=task["whom"], round=task["round"],

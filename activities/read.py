@@ -196,7 +196,7 @@ async def show(pool: asyncpg.Pool, reference: str, *, at: datetime | None = None
             "signatures": await _all(conn, "SELECT * FROM signature WHERE subject = $1 ORDER BY object, side", subject),
             "tasks": [_task(row, now) for row in work],
             "decisions": [_decision(row) for row in decisions],
-            "obligations": await _all(conn, SQL["obligations_of"], subject, case["partner_subject"]),
+            "obligations": await _obligations(conn, case, calendar),
             "conditions": await _all(conn, "SELECT * FROM condition WHERE subject = $1 ORDER BY id", subject),
             "blocks": [cast("Plain", plain(dict(row))) for row in blocks],
             "money": await _money(conn, case, instalments),
@@ -246,6 +246,15 @@ async def _vetting(conn: asyncpg.Connection, partner: str) -> Plain:
             partner,
         ),
     }
+
+
+async def _obligations(conn: asyncpg.Connection, case: Row, calendar: Calendar) -> list[Plain]:
+    """Those of the case and those of its partner that it relies on; `due` is the office's date, null until an event sets it."""
+    rows = await conn.fetch(SQL["obligations_of"], case["subject"], case["partner_subject"])
+    return [
+        cast("Plain", plain(dict(row))) | {"due": plain(calendar.local_date(row["due_at"])) if row["due_at"] is not None else None}
+        for row in rows
+    ]
 
 
 async def _document(conn: asyncpg.Connection, subject: str) -> Plain:

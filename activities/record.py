@@ -420,6 +420,13 @@ async def body_of(s: Settling, draft: Draft) -> dict[str, Any]:
 
 async def _pack_named(s: Settling) -> dict[str, str] | None:
     """Under which rules this happened: the edition that the case pinned, else the newest in force."""
+    if s.pack_name is not None:
+        return s.pack_name or None
+    s.pack_name = await _find_pack(s) or {}
+    return s.pack_name or None
+
+
+async def _find_pack(s: Settling) -> dict[str, str] | None:
     if kind_of(s.batch.subject) == "case":
         packs = await s.db.fetchval('SELECT packs FROM "case" WHERE subject = $1', s.batch.subject)
         return packs.get(s.batch.track) if packs else None

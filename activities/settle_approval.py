@@ -209,7 +209,7 @@ async def signature_recorded(s: Settling, event: Draft) -> None:
 
 @settles("document.signed", locks=("umbrella", "partner"))
 async def document_signed(s: Settling, event: Draft) -> None:
-    """Dates by the later signature, periods counted from the start, the amount that may be drawn, the clocks, and what is owed from now on."""
+    """Dates by the later signature, periods from the start, the amount that may be drawn, the clocks, and what is owed from now on."""
     case, pack, calendar, document = await s.case(), await s.pack(), await s.calendar(), await s.document()
     umbrella = await s.db.fetchrow(SQL["umbrella_of"], case["umbrella"])
     rows = await s.db.fetch(SQL["signatures_of"], [case["subject"], case["umbrella"]])
@@ -262,11 +262,11 @@ async def document_signed(s: Settling, event: Draft) -> None:
 
 async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, programme_end: date | None, signatures: list[Row]) -> None:
     """Obligations that the last signature creates, on either track."""
-    subject, pack = case["subject"], await s.pack()
+    subject = case["subject"]
     if programme_end is not None and dates.end > programme_end:
-        await create(s, "new_pca_required", subject, due_on=programme_end, reason="crosses_programme")
+        await create(s, "new_pca_required", subject, anchors={"programme_end": programme_end}, reason="crosses_programme")
     if any(row["method"] == "email" for row in signatures):
-        await create(s, "signed_original", subject, due_on=signature.original_due(dates.signed_on, pack), reason="email_signature")
+        await create(s, "signed_original", subject, anchors={"last_signature": dates.signed_on}, reason="email_signature")
     for element in await s.db.fetch(SQL["elements_of"], case["partner_subject"]):
         expires = element["valid_until"]
         if expires is None or element["source"] in ("assumed", "deferred") or not dates.signed_on <= expires < dates.end:
@@ -276,7 +276,7 @@ async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, p
             "assessment_renewal",
             case["partner_subject"],
             what=f"{element['element']}:{expires.isoformat()}",
-            due_on=expires,
+            anchors={"expiry": expires},
             owner_role="assurance_officer" if element["element"] in ("psea", "hact") else "partner_focal_point",
             reason=element["element"],
             cases=(subject,),

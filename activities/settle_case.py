@@ -4,6 +4,7 @@ The status moves by `policy.transitions` alone; overlays (hold, suspension, noti
 one restores nothing. Texts stay in the content store: events carry their hashes.
 """
 
+import json
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,13 +13,17 @@ from activities.screen import vetting_start
 from activities.settling import Draft, Settling, judges, settles
 from activities.view import ENDS
 from db.content import canonical, sha256
+from db.sql import queries
 from policy import transitions
 from policy.transitions import BEFORE_LAST_SIGNATURE
 from schemas.messages import CONFIDENTIAL, ContentRef
 from schemas.names import block_id, kind_of
 
+CASE = queries("case")
 SUSPENSION = "suspension"
 NOTICE = "notice"
+LONGEST_YEARS = 30
+"""Years from today beyond which a date is taken for a slip."""
 
 # The status -----------------------------------------------------------------------------------------------------------------------
 
@@ -30,9 +35,7 @@ async def status_changed(s: Settling, event: Draft) -> None:
     await move_case(s, event)
     if event.data["to"] not in ENDS or case["status"] not in BEFORE_LAST_SIGNATURE:
         return
-    if await s.db.fetchval(
-        'SELECT EXISTS (SELECT 1 FROM waiting WHERE subject = $1 AND "case" = $2)', case["partner_subject"], event.subject
-    ):
+    if await s.db.fetchval(CASE["waits"], case["partner_subject"], event.subject):
         s.append("waiting.left", {"case": event.subject}, subject=case["partner_subject"])
     umbrella = await s.db.fetchrow(SQL["umbrella_row"], case["umbrella"])
     if umbrella is None or umbrella["status"] != "draft" or umbrella["carrier"] != event.subject:
@@ -64,10 +67,7 @@ async def rejected(s: Settling, event: Draft) -> None:
         event.data |= {"reason_code": s.said.reason_code, "message_sha256": _hash(s.said.message_to_partner), "by": s.actor}
         return
     case = await s.case(event.subject)
-    refused = await s.db.fetchrow(
-        "SELECT reason_code, message_sha256 FROM clearance WHERE subject = $1 AND state = 'refused' ORDER BY granted_at DESC LIMIT 1",
-        case["partner_subject"],
-    )
+    refused = await s.db.fetchrow(CASE["last_refusal"], case["partner_subject"])
     if refused is not None:
         event.data |= {"reason_code": refused["reason_code"], "message_sha256": refused["message_sha256"]}
     event.data.setdefault("reason_code", "other")
@@ -104,7 +104,7 @@ async def left(s: Settling, event: Draft) -> None:
 async def activated(s: Settling, event: Draft) -> None:
     """Start and first period, as signed."""
     case = await s.case(event.subject)
-    first = await s.db.fetchrow("SELECT start_on, end_on FROM period WHERE subject = $1 AND period = 1", event.subject)
+    first = await s.db.fetchrow(CASE["first_period"], event.subject)
     event.data |= {
         "start": _iso(case["start_on"]),
         "first_period": {"start": _iso(first["start_on"]), "end": _iso(first["end_on"])} if first else None,
@@ -161,22 +161,12 @@ async def held(s: Settling, event: Draft) -> None:
 @settles("case.resumed")
 async def resumed(s: Settling, event: Draft) -> None:
     """The case's own tasks keep the working time that was left when the hold began; obligations and notices ran on."""
-    since = await s.db.fetchval(
-        # an extension is a hold within the hold: the first one since the last resumption counts
-        """SELECT min(at) FROM event WHERE subject = $1 AND type = 'case.held'
-           AND sequence > coalesce((SELECT max(sequence) FROM event WHERE subject = $1 AND type = 'case.resumed'), 0)""",
-        event.subject,
-    )
+    since = await s.db.fetchval(CASE["held_since"], event.subject)
     if since is None:
         return
     event.data["held_since"] = since.isoformat()
     calendar = await s.calendar()
-    rows = await s.db.fetch(
-        """SELECT id, due_at FROM task WHERE subject = $1 AND state = 'open' AND due_at IS NOT NULL AND stage <> 'obligations'
-           AND kind <> 'review_hold' ORDER BY id""",
-        event.subject,
-    )
-    for row in rows:
+    for row in await s.db.fetch(CASE["tasks_held"], event.subject):
         due = calendar.shifted(row["due_at"], since, s.at)
         if due != row["due_at"]:
             s.append(
@@ -218,7 +208,8 @@ async def suspended(s: Settling, event: Draft) -> None:
     """A block of its own for each suspension, so that lifting one leaves the others."""
     scope = event.data.setdefault("scope", s.data.get("scope", "all"))
     until = event.data.get("until") or s.data.get("until")
-    ends = (await s.calendar()).end_of_business(_day(until)).isoformat() if until else None
+    last = await _in_reach(s, until, "$.data.until")
+    ends = (await s.calendar()).end_of_business(last).isoformat() if last else None
     code = (s.said.reason_code if s.said is not None else event.data.get("reason_code")) or "other"
     what = s.said.key if s.said is not None else event.data.get("what", f"{s.batch.stage}-{s.at:%Y%m%dT%H%M%S}")
     block = block_id(event.subject, SUSPENSION, what)
@@ -236,16 +227,12 @@ async def advice(s: Settling) -> None:
     """Suspensions of the sanctions and safeguarding class are lifted only with the risk officer's written advice."""
     if s.decision is None or s.decision.verdict != "lift":
         return
-    codes = await s.db.fetch("SELECT DISTINCT reason_code FROM block WHERE id = ANY($1::text[])", await _named(s) or await _suspensions(s))
+    stops = await _named(s) or await _suspensions(s)
+    codes = await s.db.fetch(CASE["codes_of"], stops)
     if not codes:
         s.refuse("block_named", "No suspension stands that could be lifted.", source="transition table")
     confidential = sorted({row["reason_code"] for row in codes} & CONFIDENTIAL)
-    if confidential and not await s.db.fetchval(
-        """SELECT EXISTS (SELECT 1 FROM event WHERE subject = $1 AND type IN ('message.counted', 'decision.counted')
-           AND data -> 'actor' ->> 'role' = 'risk_officer' AND at >= (SELECT min(since) FROM block WHERE id = ANY($2::text[])))""",
-        s.batch.subject,
-        await _named(s) or await _suspensions(s),
-    ):
+    if confidential and not await s.db.fetchval(CASE["advised"], s.batch.subject, stops):
         s.refuse(
             "advice_required",
             f"A suspension for {', '.join(confidential)} is lifted only with the risk officer's written advice.",
@@ -288,10 +275,7 @@ def _task_blocks(s: Settling) -> list[str]:
 
 @judges("message:propose_termination")
 async def may_terminate(s: Settling) -> None:
-    case = await s.case()
-    if case["status"] not in ("signed", "active"):
-        s.refuse("not_allowed", f"A termination is not possible in status {case['status']}.", path="$.kind", source="transition table")
-    if case["under_notice"]:
+    if (await s.case())["under_notice"]:
         s.refuse("under_notice", "Notice has been given already.", source="stages 9")
 
 
@@ -336,9 +320,9 @@ async def notice(s: Settling, event: Draft) -> None:
             for scope in ("cash", "amendment")
         ],
     }
-    effective = event.data.get("effective_on")
+    effective = await _in_reach(s, event.data.get("effective_on"), "$.data.effective_on")
     if effective:
-        s.facts["notice_over"] = (await s.calendar()).end_of_business(_day(effective)).isoformat()
+        s.facts["notice_over"] = (await s.calendar()).end_of_business(effective).isoformat()
 
 
 @settles("concern.raised", "concern.answered", "notice.answered")
@@ -423,9 +407,6 @@ async def focal_point(s: Settling, event: Draft) -> None:
 
 @judges("message:correct_fact")
 async def may_correct(s: Settling) -> None:
-    case = await s.case()
-    if case["status"] in ENDS:
-        s.refuse("case_closed", f"The case is {case['status']}.", source="casebook 1, messages")
     if not str(s.data.get("path", "")).startswith("$."):
         s.refuse("no_such_fact", "The path must name a field of the intake, such as $.partner.registration.expires_on.", path="$.data.path")
 
@@ -439,7 +420,7 @@ async def corrected(s: Settling, event: Draft) -> None:
         return
     event.data["path"] = s.data.get("fact") or s.data.get("path")
     for name, value in (("old_sha256", s.data.get("old")), ("new_sha256", s.data.get("new", s.data.get("value")))):
-        event.data[name] = sha256(canonical(value))
+        event.data[name] = sha256(json.dumps(value, sort_keys=True))  # any JSON at all, also what no amount may be
     event.data["reopens"] = list(s.data.get("reopens", ()))
     case = await s.case(event.subject)
     for element in event.data["reopens"]:
@@ -465,7 +446,8 @@ async def _hold_in_limits(s: Settling) -> None:
     if last <= today:
         s.refuse("hold_in_the_past", f"The hold would end on {last}.", path="$.data.until", next_step="Name a later day.")
     longest = int(pack["hold.longest_days"])
-    if calendar.working_days(today, last) > longest:
+    # weeks first: nobody counts the working days of a hold until the year 9999
+    if (last - today).days > 7 * longest or calendar.working_days(today, last) > longest:
         s.refuse(
             "hold_too_long",
             f"A hold lasts at most {longest} working days.",
@@ -473,6 +455,17 @@ async def _hold_in_limits(s: Settling) -> None:
             source=pack.source("hold.longest_days"),
             next_step=f"Name {calendar.add_working_days(today, longest)} or an earlier day.",
         )
+
+
+async def _in_reach(s: Settling, value: str | None, path: str) -> date | None:
+    """A day that a calendar can still be asked about; a slip of the keyboard (year 9999) is refused, never an overflow."""
+    if not value:
+        return None
+    day = _day(value)
+    if abs(day.year - (await s.today()).year) <= LONGEST_YEARS:
+        return day
+    s.refuse("date_out_of_reach", f"{day} is more than {LONGEST_YEARS} years away.", path=path, next_step="Correct the date.")
+    return None
 
 
 def _said_sha256(s: Settling) -> str | None:

@@ -9,16 +9,16 @@ Amounts in events are text in the document's currency. The journals follow from 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from activities import guards
 from activities.payments import said_by_bank
 from activities.settle_obligations import create, met
+from activities.settle_vetting import account_hash
 from activities.settling import Draft, Row, Settling, judges, settles
 from activities.view import view_of
-from db.content import sha256
 from db.sql import queries
 from policy import budget, cash, release
 from policy.release import ReleaseFacts
@@ -297,7 +297,7 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
     stands = instalment["state"] in STANDS
     drawn = authorised["drawn"] if authorised else ZERO
     number = instalment["instalment"]
-    problems = [row["whom"] for row in await s.db.fetch(SQL["open_problems"], subject) if row["whom"] != again]
+    problems = [row["whom"] for row in await s.db.fetch(SQL["open_problems"], subject) if row["whom"].split(" ")[0] != again]
     reservations = await s.db.fetch(SQL["reservations_of"], subject)
     approved = let_through(instalment)
     return ReleaseFacts(
@@ -329,8 +329,8 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
         modality=instalment["modality"],
         risk=_risk(elements),
         mitigation_approved=clearance is not None and bool(clearance["conditions"]),
-        face_account=_account_hash(instalment, vendor),
-        umbrella_account=_agreed_account(instalment, umbrella, vendor),
+        face_account=_account_paid(instalment, vendor),
+        umbrella_account=_account_agreed(instalment, umbrella, vendor),
         account_confirmed=vendor is not None and vendor["confirmed_at"] is not None,
         previous_reported=all(paid in reports_in for paid in earlier_paid),
         waiver_until=max(waivers, default=None),
@@ -365,19 +365,22 @@ def _risk(elements: list[Row]) -> str:
     return "low" if rating == "not_required" else str(rating)
 
 
-def _account_hash(instalment: Row, vendor: Row | None) -> str:
-    if vendor is not None and instalment["account_ref"] == vendor["account_ref"]:
-        return str(vendor["account_hash"])
-    return sha256(instalment["account_ref"])
-
-
-def _agreed_account(instalment: Row, umbrella: Row | None, vendor: Row | None) -> str:
-    """The account of the PCA; where the PCA that stood before the engine names none, the confirmed one. A vendor paid directly has its own."""
+def _account_paid(instalment: Row, vendor: Row | None) -> str:
+    """The account that would be paid: the partner's as confirmed, if the FACE names that one; a direct payment has the vendor's own."""
     if instalment["modality"] == "direct_payment":
-        return _account_hash(instalment, vendor)
+        return account_hash(instalment["account_ref"])
+    if vendor is None or instalment["account_ref"] != vendor["account_ref"]:
+        return ""
+    return str(vendor["account_hash"])
+
+
+def _account_agreed(instalment: Row, umbrella: Row | None, vendor: Row | None) -> str:
+    """The account of the PCA. One signed before the engine may name none: then the confirmed one is it."""
+    if instalment["modality"] == "direct_payment":
+        return account_hash(instalment["account_ref"])
     if umbrella is not None and umbrella["account_hash"]:
         return str(umbrella["account_hash"])
-    return str(vendor["account_hash"]) if vendor is not None else ""
+    return str(vendor["account_hash"]) if vendor is not None else "none"
 
 
 @judges("release_cash", locks=("umbrella", "partner"))
@@ -530,8 +533,7 @@ async def _book(s: Settling, event: Draft, order: Row, amount: Decimal, at: str 
         "quarterly_face",
         order["subject"],
         what=str(number),
-        due_on=ends,
-        then_on=cash.six_months_end(ends, await s.pack()) + timedelta(days=1),
+        anchors={"period_end": ends},
         reason="paid_period",
         data={"instalment": number, "period": instalment["period"]},
     )
@@ -559,8 +561,10 @@ async def anomaly(s: Settling, event: Draft) -> None:
         event.data |= {"amount": str(said[0]), "currency": said[1]}
         surplus = said[0] if event.data["kind"] in ("twice", "not_ordered") else said[0] - order["amount"]
         event.data["difference"] = str(surplus) if said[1] == order["currency"] else None
-    if event.data["kind"] in ("unknown", "late") and order["state"] in ("ordered", "accepted"):
+    if event.data["kind"] == "unknown" and order["state"] in ("ordered", "accepted"):
         s.append("payment.ordered", _state_of(order, "unknown"))
+    if event.data["kind"] == "late":
+        s.append("payment.accepted", {"order": order["order"]})
 
 
 def _state_of(order: Row, state: str) -> dict[str, Any]:
@@ -577,7 +581,7 @@ def _state_of(order: Row, state: str) -> dict[str, Any]:
 async def resolving(s: Settling) -> None:
     """A second order passes every check of a release; nothing is cancelled or booked whose outcome is not known."""
     decision, task = s.decision, s.task_row
-    order = await _order(s, str(task["whom"])) if task is not None else None
+    order = await _order(s, str(task["whom"]).split(" ")[0]) if task is not None else None
     if decision is None or order is None:
         return
     instalment = await s.db.fetchrow(SQL["instalment_of"], order["subject"], order["instalment"])
@@ -639,7 +643,7 @@ async def resolved(s: Settling, event: Draft) -> None:
 
 
 async def _book_other_amount(s: Settling, order: Row) -> None:
-    """What the bank paid counts as this instalment, at most what was released: less releases the rest, more is not the partner's to draw."""
+    """What the bank paid counts, at most what was released: less takes the rest of the release back, more is not the partner's to draw."""
     amounts = await _bank_paid(s, order)
     if not amounts:
         return
@@ -739,7 +743,7 @@ async def reviewing(s: Settling) -> None:
 
 @settles("report.reviewed")
 async def reviewed(s: Settling, event: Draft) -> None:
-    """The second review settles the instalment: of each line the lower accepted amount counts (C), the rest stays outstanding (D = A - C)."""
+    """The second review settles it: of each line the lower accepted amount counts (C), the rest stays outstanding (D = A - C)."""
     report = await s.db.fetchrow(SQL["report_of"], event.subject, event.data["instalment"])
     if report is None or report["state"] != "submitted":
         s.refuse("not_reported", f"Instalment {event.data['instalment']} is not reported.", source="stages 8")

@@ -22,6 +22,8 @@ from schemas.intake import Document, faults
 SQL = queries("document")
 Side = Literal["office", "partner"]
 SIDES: dict[str, Side] = {"office_turn": "office", "partner_turn": "partner"}
+LONGEST_YEARS = 30
+"""Years from now beyond which a date of a document is taken for a slip."""
 SETTLED = frozenset({"clear", "clear_with_changes", "use_template"})
 """Verdicts on a deviation after which its clause may stand."""
 
@@ -80,10 +82,16 @@ async def _content(s: Settling, digest: str) -> Document | None:
         )
         return None
     try:
-        return Document.model_validate_json(body)
+        document = Document.model_validate_json(body)
     except ValidationError as error:
         s.add(*faults(error))
         return None
+    for name in ("start", "end"):
+        day = getattr(document, name)
+        if day is not None and abs(day.year - s.at.year) > LONGEST_YEARS:  # a slip of the keyboard, before periods are counted from it
+            s.refuse("date_out_of_reach", f"The {name} {day} is more than {LONGEST_YEARS} years away.", path=f"$.document.{name}")
+            return None
+    return document
 
 
 async def _brought(s: Settling, event: Draft, side: Side) -> None:
@@ -189,19 +197,15 @@ async def may_submit(s: Settling) -> None:
     """What the transition table asks of the document is asked with the move; here is what rests on the case beside it."""
     if s.decision is None or s.decision.verdict != "submit":
         return
-    intake = await s.intake()
-    if not intake.no_double_funding and not s.data.get("no_double_funding"):
-        s.refuse("double_funding", "The costs are funded by another document.", path="$.data.no_double_funding", source="ANXG")
-    selection = intake.selection
-    if selection.kind == "direct" and (not selection.reason_code or not selection.text.strip()) and not s.data.get("selection_evidence"):
-        finding = Finding(
-            rule="selection_not_justified",
-            message="A direct selection needs its coded reason and text.",
+    selection = (await s.intake()).selection
+    if selection.kind == "direct" and not (selection.reason_code and selection.text.strip()) and not s.data.get("selection_evidence"):
+        s.warn(
+            "selection_not_justified",
+            "A direct selection needs its coded reason and text.",
             path="$.data.selection_evidence",
             source="policy D.4",
             next_step="Attach the justification.",
         )
-        s.add(finding if "selection" in (await s.pack())["document.content"] else finding.model_copy(update={"severity": "warning"}))
 
 
 @guard("same_hash_accepted")

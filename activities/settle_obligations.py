@@ -5,13 +5,16 @@ extending or writing off lifts the blocks of that cause and no other. Nothing he
 says so, and the rows are asked whether it is still true.
 """
 
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from activities.settling import Draft, Row, Settling, judges, settles
 from activities.view import view_of
 from db.sql import queries
-from policy.pack import ObligationRule
+from policy import obligations
+from policy.pack import Pack
 from schemas.engine import CaseView, Cause, Clock, StageInput, Start
 from schemas.names import (
     block_id,
@@ -25,20 +28,11 @@ from schemas.names import (
 
 SQL = queries("obligations")
 
-LONGEST_EXTENSION = timedelta(days=30)
-"""Calendar days (casebook 1, task 46)."""
+NO_ANCHORS: Mapping[str, date] = MappingProxyType({})
+"""Nothing that a due date could count from has happened."""
 
-SCOPES = {
-    "block_instalment": "instalment",
-    "block_signature": "signature",
-    "block_amendment": "amendment",
-    "block_new_emergency": "new_emergency",
-    "direct_payment_only": "direct_payment_only",
-    "suspend_cash": "cash",
-    "block_new_document": "all",
-}
-"""Consequence to the scope of its block; `escalate` puts up none."""
-
+SECOND_LEVEL = 1
+"""Level of the second moment of a kind that has one (six months without a report, the final rating)."""
 GRACE_LEVEL = 10
 """Level of the moment at which evidence that came in time, but is not checked, no longer holds the consequence up."""
 
@@ -52,8 +46,7 @@ async def create(
     subject: str,
     *,
     what: str = "",
-    due_on: date | None = None,
-    then_on: date | None = None,
+    anchors: Mapping[str, date] = NO_ANCHORS,
     owner_role: str = "",
     reason: str = "",
     authority: str = "",
@@ -62,22 +55,24 @@ async def create(
 ) -> str | None:
     """Create the obligation of that kind (and `what`) unless it was created before: its id, or None if it stands already.
 
-    `due_on`, `then_on`: days in the office's calendar, moved to the next working day; none: not before the event that sets it.
+    `anchors`: what its due date counts from, as far as it has happened (`policy.obligations.Anchors`); nothing: no due date yet.
     """
     identity = obligation_id(owner_of(subject), kind, what)
     created = {draft.data.get("obligation") for draft in s.appended if draft.type == "obligation.created"}
     if identity in created or await s.db.fetchrow(SQL["obligation_of"], identity) is not None:
         return None
+    calendar, pack = await s.calendar(), await s.pack()
+    due_on, then_on = obligations.due(kind, anchors, calendar, pack), obligations.second_due(kind, anchors, calendar, pack)
     more = dict(data or {})
     if then_on is not None:
-        more["then_at"] = (await _end_of_business(s, then_on)).isoformat()
+        more["then_at"] = calendar.end_of_business(then_on).isoformat()
     s.append(
         "obligation.created",
         {
             "obligation": identity,
             "kind": kind,
             "what": what,
-            "due_at": (await _end_of_business(s, due_on)).isoformat() if due_on else None,
+            "due_at": calendar.end_of_business(due_on).isoformat() if due_on else None,
             "owner_role": owner_role,
             "reason": reason,
             "authority": authority,
@@ -124,16 +119,11 @@ async def clock_of(s: Settling) -> Clock:
     return Clock(name=s.batch.clock, offset=offset or timedelta(0))
 
 
-def steps(rule: ObligationRule) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Which consequences follow when it is overdue, and which at the second date, where the rule has one (`then_months`)."""
-    if "then_months" in rule.due:
-        return rule.consequences[:1], rule.consequences[1:]
-    return rule.consequences, ()
-
-
-async def _end_of_business(s: Settling, day: date) -> datetime:
-    calendar = await s.calendar()
-    return calendar.end_of_business(calendar.next_working_day(day))
+def following(kind: str, level: int, pack: Pack) -> tuple[str, ...]:
+    """The consequences of a step: 1 is the second moment of a kind that has one, every other level the due moment, at once or after its grace."""
+    return obligations.consequences(
+        kind, pack, obligations.SECOND[kind][0] if level == SECOND_LEVEL and kind in obligations.SECOND else "overdue"
+    )
 
 
 # Obligations ----------------------------------------------------------------------------------------------------------------------
@@ -171,10 +161,10 @@ async def within_limits(s: Settling) -> None:
     if row is None or decision is None or decision.verdict == "refuse":
         return
     extended = await s.db.fetchval(SQL["extensions_of"], row["subject"], row["id"])
-    if (decision.verdict == "write_off" or extended) and decision.role != "regional_director":
+    if decision.verdict == "write_off" and decision.role != "regional_director":
         s.refuse(
             "above_authority",
-            "A second extension and a write-off are decided by the regional director.",
+            "A write-off is decided by the regional director.",
             path="$.role",
             source="casebook 1, task 46",
             next_step="The regional director decides.",
@@ -182,15 +172,10 @@ async def within_limits(s: Settling) -> None:
     if decision.verdict == "extend":
         until, today = date.fromisoformat(s.data["until"]), await s.today()
         due = (await s.calendar()).local_date(row["due_at"]) if row["due_at"] else today
-        if until <= today:
-            s.refuse("date_passed", f"{until} is not in the future.", path="$.data.until")
-        if until > due + LONGEST_EXTENSION:
+        s.add(*obligations.check_extension(until, due, extended, decision.role, await s.pack()))
+        if until < today:
             s.refuse(
-                "extension_too_long",
-                f"{until} is more than {LONGEST_EXTENSION.days} days after the due day {due}.",
-                path="$.data.until",
-                source="casebook 1, task 46",
-                next_step=f"Not later than {due + LONGEST_EXTENSION}.",
+                "date_passed", f"{until} has passed.", path="$.data.until", source="casebook 1, task 46", next_step="Name a later day."
             )
 
 
@@ -211,7 +196,7 @@ async def lifted(s: Settling, event: Draft) -> None:
 async def extended(s: Settling, event: Draft) -> None:
     """An accepted extension lifts the consequences until its date."""
     until = date.fromisoformat(s.data["until"])
-    event.data |= {"until": until.isoformat(), "due_at": (await _end_of_business(s, until)).isoformat(), "by": s.actor}
+    event.data |= {"until": until.isoformat(), "due_at": (await s.calendar()).end_of_business(until).isoformat(), "by": s.actor}
     await _lift(s, event.data["obligation"])
 
 
@@ -219,7 +204,7 @@ async def extended(s: Settling, event: Draft) -> None:
 async def overdue(s: Settling, event: Draft) -> None:
     """The due moment passed while it was open: what follows at this step fires by itself, as blocks on the subject that owes.
 
-    `level` says which step, see `steps`. Evidence that came in time keeps the consequence waiting while it is checked.
+    `level` says which step, see `following`. Evidence that came in time keeps the consequence waiting while it is checked.
     """
     identity, level = event.data["obligation"], int(event.data.get("level") or 0)
     row = await s.db.fetchrow(SQL["obligation_of"], identity)
@@ -234,8 +219,8 @@ async def overdue(s: Settling, event: Draft) -> None:
     if row["state"] == "evidence_in" and level < GRACE_LEVEL:
         s.warn("evidence_in", "Evidence came in time and is being checked: the consequence waits.", source="casebook 1, task 45")
         return
-    for consequence in steps((await s.pack()).obligation(row["kind"]))[min(level, 1)]:
-        scope = SCOPES.get(consequence)
+    for consequence in following(row["kind"], level, await s.pack()):
+        scope = obligations.BLOCKS.get(consequence)
         block = (
             {"id": block_id(row["subject"], identity, scope), "scope": scope, "cause": identity, "reason_code": None, "until": None}
             if scope
@@ -294,7 +279,7 @@ async def condition_set(s: Settling, event: Draft) -> None:
             f"{stage}_condition",
             event.subject,
             what=event.data["condition"],
-            due_on=date.fromisoformat(str(due)) if due else None,
+            anchors={"given": date.fromisoformat(str(due))} if due else NO_ANCHORS,
             owner_role=event.data["owner_role"],
             reason="condition",
             authority=event.data.get("set_by", ""),

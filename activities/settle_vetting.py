@@ -16,6 +16,7 @@ from activities.guards import screening_of
 from activities.ledger import SQL
 from activities.screen import BLOCK
 from activities.settling import Draft, Settling, judges, settles
+from db import content
 from db.content import canonical, sha256
 from policy import vetting
 from schemas.engine import Opening
@@ -27,27 +28,12 @@ VENDOR_TASKS = frozenset({"set_up_vendor", "confirm_bank_account"})
 AGAIN = ":again"
 """Ends the `whom` of a disposition that the second person sent back."""
 
-# Who may ---------------------------------------------------------------------------------------------------------------------------
-
-
-@judges("verify_partner_profile", "conclude_vetting")
-async def not_the_focal_point(s: Settling) -> None:
-    """Nobody vets a partner whose case he or she looks after (segregation over a partner's vetting knows no case: the rows do)."""
-    waiting = await s.db.fetch(SQL["waiting"], s.batch.subject)
-    theirs = sorted(row["case"] for row in waiting if row["focal_point"] in {s.actor, s.said.on_behalf_of if s.said else None})
-    if theirs:
-        s.refuse(
-            "focal_point_vets",
-            f"{s.actor} is the focal point of {', '.join(theirs)}.",
-            path="$.actor",
-            source="casebook 1, tasks 6 and 15",
-            next_step="Another partnership manager decides.",
-        )
+# What the rows add to who may: people and duties are judged for every decision ----------------------------------------------------
 
 
 @judges("dispose_screening_hit", "second_check_hit")
 async def the_hit_of_the_task(s: Settling) -> None:
-    """The hit is there, in the state that the task is about; what escalated goes to the head of office."""
+    """The hit is there, in the state that the task is about."""
     hit = _hit_of(s)
     row = await s.db.fetchrow(SQL["hit"], s.batch.subject, hit)
     if row is None:
@@ -58,16 +44,6 @@ async def the_hit_of_the_task(s: Settling) -> None:
     wanted = "second_check" if s.task is not None and s.task.kind == "second_check_hit" else "open"
     if row["state"] != wanted:
         s.refuse("hit_disposed", f"The hit is {row['state'].replace('_', ' ')}.", path="$.task", next_step="See `pca show`.")
-    if wanted == "second_check":
-        first = await s.db.fetchval(SQL["disposed_by"], s.batch.subject, [hit, hit + AGAIN])
-        if first is not None and first in {s.actor, s.said.on_behalf_of if s.said else None}:
-            s.refuse(
-                "second_person_hit",
-                "A second person checks the disposition of a hit.",
-                path="$.actor",
-                source="casebook 1, task 3",
-                next_step="Another risk officer or the head of office decides.",
-            )
 
 
 @judges("assess_hact")
@@ -83,22 +59,6 @@ async def may_assume_high(s: Settling) -> None:
             f"High risk is assumed by {' or '.join(allowed)}.",
             path="$.role",
             source=pack.source("hact.assume_high_roles"),
-        )
-
-
-@judges("confirm_bank_account")
-async def another_person_confirms(s: Settling) -> None:
-    """Two people stand for an account."""
-    vendor = await s.db.fetchrow(GUARDS["vendor_row"], s.batch.subject)
-    if vendor is None:
-        s.refuse("no_vendor", "No vendor is set up for this partner.", path="$.task", next_step="The vendor officer sets it up.")
-    elif vendor["set_up_by"] in {s.actor, s.said.on_behalf_of if s.said else None}:
-        s.refuse(
-            "second_person_bank",
-            "A second person confirms the bank account.",
-            path="$.actor",
-            source="casebook 1, task 13",
-            next_step="Another finance officer decides.",
         )
 
 
@@ -158,6 +118,10 @@ async def element_recorded(s: Settling, event: Draft) -> None:
         return
     pack, day = await s.pack(), await s.today()
     data = s.payload.model_dump() if s.payload is not None else {}
+    for name in ("assessed_on", "verified_on", "signed_on", "issued_on"):
+        if data.get(name) and data[name] > day:  # before anything is computed from it
+            s.refuse("date_in_future", f"{data[name]} is in the future.", path=f"$.data.{name}", next_step="Correct the date.")
+            return
     pca_end = (await ledger.read(s.db, s.batch.subject, pack)).pca_end
     outcome = vetting.record(kind, s.decision.verdict, data, day, pack, pca_end=pca_end)
     s.add(*outcome.findings)
@@ -258,7 +222,7 @@ async def granted(s: Settling, event: Draft) -> None:
     event.data |= {
         "valid_until": found.valid_until.isoformat() if found.valid_until else None,
         "limiting_element": found.limiting_element or None,
-        "conditions": [_condition(condition) for condition in s.data.get("conditions", [])],
+        "conditions": [await _condition(s, condition) for condition in s.data.get("conditions", [])],
         "deferrals": deferrals,
     }
     if not await vendor_needed(s.db, s.batch.subject):
@@ -266,9 +230,10 @@ async def granted(s: Settling, event: Draft) -> None:
     await _hint_waiting(s)
 
 
-def _condition(condition: dict[str, Any]) -> dict[str, Any]:
-    """A condition of clearance: its words stay with the decision's data."""
-    return {**{name: condition.get(name) for name in ("owner_role", "due", "gate")}, "text_sha256": sha256(condition["text"])}
+async def _condition(s: Settling, condition: dict[str, Any]) -> dict[str, Any]:
+    """A condition of clearance: its words stay in the content store."""
+    text = await content.put(s.db, condition["text"], by=s.actor)
+    return {**{name: condition.get(name) for name in ("owner_role", "due", "gate")}, "text_sha256": text.sha256}
 
 
 @settles("clearance.refused")

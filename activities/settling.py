@@ -128,6 +128,8 @@ class Settling:
     """The event being settled; None while a decision is judged."""
     appended: list[Draft] = field(default_factory=list)
     """Further events, taken up right after the current one."""
+    pack_name: dict[str, str] | None = None
+    """Version and hash of the pack that events of this write name; read once."""
     _cases: dict[str, Row] = field(default_factory=dict)
 
     # -- what was said ------------------------------------------------------------------------------

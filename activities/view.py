@@ -1,7 +1,8 @@
 """How a case stands, in one versioned view: what its stages are told.
 
 Reads rows only and must never write. Blocks of the case, of its umbrella and of its partner all count: what stops the partner stops
-the case.
+the case. So the version rises with whatever happens to any of the three: a stage takes only a higher one. It is read before the blocks,
+never after, lest a view be newer in name than in content.
 """
 
 import asyncpg
@@ -12,7 +13,9 @@ ENDS = frozenset({"rejected", "withdrawn", "cancelled", "terminated", "expired",
 """Statuses that nothing follows; `ended` is none of them, since a case that ended still reports and closes."""
 
 _CASE = """
-SELECT c.view_version, c.track, c.status, c.held, c.hold_until, c.under_notice, c.clock, c.umbrella, c.partner_subject, k."offset"
+SELECT c.view_version
+    + coalesce((SELECT sum(sequence) FROM stream WHERE subject IN (c.umbrella, c.partner_subject)), 0)::integer AS version,
+    c.track, c.status, c.held, c.hold_until, c.under_notice, c.clock, c.umbrella, c.partner_subject, k."offset"
 FROM "case" c LEFT JOIN clock k ON k.name = c.clock
 WHERE c.subject = $1
 """
@@ -30,7 +33,7 @@ async def view_of(conn: asyncpg.Connection, subject: str) -> CaseView:
         raise CaseUnknown(subject)
     blocks = await conn.fetch(_BLOCKS, [subject, row["umbrella"], row["partner_subject"]])
     return CaseView(
-        version=row["view_version"],
+        version=row["version"],
         track=row["track"] or "standard",
         status=row["status"],
         held=row["held"],

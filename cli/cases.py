@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.output import DONE, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, as_json, problems, say, stop, table
+from cli.output import DONE, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, as_json, cell, problems, say, stop, table
 from cli.reading import argument, parse
 from cli.servers import both, database, find
 from schemas.findings import Finding
@@ -130,17 +130,19 @@ def _story(events: list[dict[str, Any]]) -> None:
         return f"{actor.get('id', '')} ({actor.get('role', '')})" if actor else ""
 
     rows = [
-        (event.get("at"), event.get("subject"), event.get("sequence"), event.get("type"), who(event), _short(event.get("data")))
-        for event in events
+        (_minute(event["at"]), event["subject"], event["sequence"], event["type"], who(event), _short(event["data"])) for event in events
     ]
-    table(("at", "subject", "sequence", "type", "actor", "data"), rows)
+    table(("at (UTC)", "subject", "sequence", "type", "actor", "data"), rows)
 
 
-def _short(data: Any) -> str:
-    if not isinstance(data, dict):
-        return ""
-    # hashes say nothing to a reader; --json has them
-    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in (None, "", [], {}) and not key.endswith("sha256"))
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
+def _short(data: dict[str, Any]) -> str:
+    """What a reader wants of an event; hashes, nested objects and what is empty are in `--json`."""
+    wanted = {key: value for key, value in data.items() if value not in (None, "", [], {}) and not key.endswith(("sha256", "hash"))}
+    return ", ".join(f"{key} {cell(value)}" for key, value in wanted.items() if not isinstance(value, dict))
 
 
 # Saying ---------------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import traceback
 
 import click
 
-from cli import audit, cases, clock, data, intake, play, policy, sanctions, stack, worker
+from cli import audit, cases, clock, data, importing, intake, play, policy, sanctions, stack, worker
 from cli.output import BROKEN, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, problems
 from schemas.findings import Finding
 
@@ -30,7 +30,7 @@ def pca() -> None:
     """Programme cooperation agreements, from intake to the last instalment."""
 
 
-for module in (stack, worker, intake, cases, play, policy, clock, audit, sanctions, data):
+for module in (stack, worker, intake, importing, cases, play, policy, clock, audit, sanctions, data):
     for command in module.COMMANDS:
         pca.add_command(command)
 

@@ -120,6 +120,38 @@ def say(line: str) -> None:
     click.echo(line)
 
 
+class Lines:
+    """One line for each step done: above a progress bar at a terminal, plain without one, none if `quiet`."""
+
+    def __init__(self, total: int, what: str, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._total = total
+        self._what = what
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> "Lines":
+        if not self._quiet and at_a_terminal():
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(TextColumn(self._what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), transient=True)
+            self._task = self._bar.add_task(self._what, total=self._total)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def told(self, line: str) -> None:
+        """A step is done."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False)
+            self._bar.advance(self._task)
+        elif not self._quiet:
+            click.echo(line)
+
+
 def problems(findings: Iterable[Finding], *, title: str = "") -> None:
     """Findings on standard error: rule and message, then place, source and what to do next."""
     if title:

@@ -5,11 +5,11 @@ from typing import Any
 
 import asyncpg
 
+from db.content import canonical
+
 
 async def prepare(conn: asyncpg.Connection) -> None:
     """JSON columns are Python values both ways. Amounts inside JSON are text, so no digit is lost."""
-    from db.content import canonical
-
     for kind in ("json", "jsonb"):
         await conn.set_type_codec(kind, schema="pg_catalog", encoder=canonical, decoder=json.loads)
 

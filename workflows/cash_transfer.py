@@ -48,9 +48,9 @@ class CashStage(Stage):
                 return await self.close("ended")
             if self.view.status in ("drafting", "in_review", "in_approval", "rejected"):
                 return await self.close("stood_down")  # the document went back before it was signed
+            await self.do_what_is_due()
             if self.finished():
                 return await self.close("liquidated")
-            await self.do_what_is_due()
             if self.full():
                 await self.continue_as_new()
             heard = await self.hear(until=self.next_moment())

@@ -458,8 +458,8 @@ class Stage:
         """Wait for the next thing that this stage's procedure must answer.
 
         Returns a `Heard` that is well formed and open to be decided, a `Fell` moment that only the stage knows, or None: the case's
-        view changed, somebody said look again, `until` has come, `also` is true, or the run is full. Everything else is done here: repeats, refusals,
-        messages about tasks, reminders, escalation, practice ticks.
+        view changed, somebody said look again, `until` has come, `also` is true, or the run is full. Everything else is done here:
+        repeats, refusals, messages about tasks, reminders, escalation, practice ticks.
         """
         while True:
             self._wind()

@@ -7,11 +7,11 @@ FROM "case" c LEFT JOIN umbrella u ON u.subject = c.umbrella WHERE c.subject = $
 
 -- name: umbrella
 -- The state of a PCA.
-SELECT office, status, end_on FROM umbrella WHERE subject = $1;
+SELECT status, end_on FROM umbrella WHERE subject = $1;
 
 -- name: case_money
--- What is reserved for a case, and under which rules it runs.
-SELECT c.track, c.packs, c.office_cash, EXISTS (SELECT 1 FROM reservation r WHERE r.subject = c.subject) AS reserved
+-- Whether anything is reserved for a case, and the cash of its document.
+SELECT c.office_cash, EXISTS (SELECT 1 FROM reservation r WHERE r.subject = c.subject) AS reserved
 FROM "case" c WHERE c.subject = $1;
 
 -- name: periods

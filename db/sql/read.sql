@@ -5,7 +5,10 @@
 SELECT c.reference, c.office, c.partner, c.track, c.status, c.stage, c.round, c.held, c.under_notice, c.humanitarian, c.currency, c.office_total,
     c.office_total_usd, c.submitted_on, c.signed_on, c.workflow, c.source, c.source_reference,
     (SELECT min(t.due_at) FROM task t WHERE t.cases @> ARRAY[c.subject] AND t.state = 'open') AS next_due,
-    (SELECT count(*) FROM task t WHERE t.cases @> ARRAY[c.subject] AND t.state = 'open') AS open_tasks
+    (SELECT count(*) FROM task t WHERE t.cases @> ARRAY[c.subject] AND t.state = 'open') AS open_tasks,
+    CASE WHEN c.status IN ('rejected', 'withdrawn', 'cancelled', 'terminated', 'expired', 'closed') THEN NULL ELSE coalesce(
+        (SELECT t.holder FROM task t WHERE t.cases @> ARRAY[c.subject] AND t.state = 'open'
+         ORDER BY array_position(ARRAY['office', 'partner', 'external'], t.holder) LIMIT 1), 'office') END AS holder
 FROM "case" c
 WHERE ($1::text IS NULL OR c.office = $1) AND ($2::text IS NULL OR c.status = $2) AND ($3::text IS NULL OR c.track = $3)
     AND ($4::text IS NULL OR c.partner = $4)

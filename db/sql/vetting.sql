@@ -39,10 +39,6 @@ SELECT min(at) FROM event WHERE subject = $1 AND type = 'waiting.entered' AND da
 -- Whether a case has already been told which clearance it uses.
 SELECT EXISTS (SELECT 1 FROM event WHERE subject = $1 AND type = 'clearance.reused');
 
--- name: disposed_by
--- Who disposed of a hit.
-SELECT actor FROM decision WHERE subject = $1 AND counted AND kind = 'dispose_screening_hit' AND whom = ANY($2::text[]) ORDER BY at DESC, sequence DESC LIMIT 1;
-
 -- name: hit
 -- One hit of a partner.
 SELECT id, state, score, name_role, list_entry, found_at FROM hit WHERE subject = $1 AND id = $2;

@@ -143,16 +143,17 @@ class Desk:
         events: Iterable[Event] = (),
         *,
         opens: Iterable[Opening] = (),
+        stage: str = "case",
         **said: Any,
     ) -> Recorded:
-        """A message to the case."""
+        """A message to the case, or to one of its stages."""
         self.keys += 1
         said = await self._put(said, sealed=MESSAGES[kind].sealed)
         message = Message(kind=kind, actor=actor, role=role, key=said.pop("key", f"m{self.keys}"), **said)
         batch = Batch(
             key=message.receipt(subject.partition(":")[2]),
             subject=subject,
-            stage="case",
+            stage=stage,
             at=when,
             message=message,
             events=list(events),

@@ -1,5 +1,8 @@
 """A case asks for what many cases share."""
 
+import pytest
+
+from activities.view import CaseUnknown
 from schemas.engine import Event
 from tests.activities.desk import Desk, at, facts
 
@@ -99,3 +102,28 @@ async def test_a_case_waits_for_its_pca_while_that_is_in_draft(desk: Desk) -> No
 async def test_a_pca_in_force_is_granted(desk: Desk) -> None:
     case = await desk.taken(facts("C2"))
     assert (await desk.ask(case, at("2026-03-01", "09:00"), need="umbrella")).state == "granted"
+
+
+async def test_a_case_that_nobody_knows_is_not_answered(desk: Desk) -> None:
+    with pytest.raises(CaseUnknown):
+        await desk.ask("case:KEN/1999/0001", at("2026-02-16"))
+
+
+async def test_a_pca_that_is_over_is_refused_for_good(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await desk.ask(case, at("2026-02-16", "09:00"), need="umbrella")
+    await desk.pool.execute("UPDATE umbrella SET status = 'terminated'")
+    asked = await desk.ask(case, at("2026-02-17"), need="umbrella")
+    assert (asked.state, [finding.rule for finding in asked.findings]) == ("refused", ["no_pca"])
+    assert await desk.pool.fetchval("SELECT count(*) FROM waiting") == 0
+
+
+async def test_a_clearance_that_is_granted_while_a_case_waits_is_found_by_asking_again(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await desk.ask(case, at("2026-02-16", "08:01"))
+    data = {"level": "full", "valid_until": None, "conditions": [], "source": "intake"}
+    await desk.system(KE, "vetting", "grant", at("2026-02-18"), [Event(type="clearance.granted", data=data)])
+    for _ in (1, 2):
+        assert (await desk.ask(case, at("2026-02-18", "11:00"))).state == "granted"
+    assert len(await desk.told(KE, "waiting.left")) == 1
+    assert await desk.told(case, "clearance.reused") == []

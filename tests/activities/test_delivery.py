@@ -39,7 +39,7 @@ class Listener:
 async def listener(pool: asyncpg.Pool) -> AsyncIterator[Listener]:
     await write(pool, "case:A", 1, 2, 3)
     await delivery.enter(pool, "test")
-    yield Listener()
+    return Listener()
 
 
 async def test_events_are_told_in_order_and_once(pool: asyncpg.Pool, listener: Listener) -> None:

@@ -1,15 +1,20 @@
 """Intake: taken once, refused with every reason, never half."""
 
+import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities import intake
 from activities.intake import Refused, Taken
+from activities.versions import UnknownVersion
 from db import audit
+from schemas.intake import Intake
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "intake"
 
@@ -132,7 +137,7 @@ async def test_check_says_what_the_door_would_say_and_takes_nothing(pool: asyncp
 
     assert "partner_type_not_cso" in {finding.rule for finding in findings}
     assert await pool.fetchval("SELECT count(*) FROM rejected_intake") == 0
-    assert [finding.path for finding in await intake.check(pool, {})][0].startswith("$.")
+    assert next(finding.path for finding in await intake.check(pool, {})).startswith("$.")
 
 
 async def test_a_second_document_of_equal_amount_is_warned_of_double_funding(pool: asyncpg.Pool) -> None:
@@ -156,3 +161,73 @@ async def test_what_intake_wrote_follows_from_its_events(pool: asyncpg.Pool) -> 
 
     assert await audit.verify(pool) == []
     assert await audit.rebuild_check(pool) == []
+
+
+async def test_a_message_read_before_is_taken_as_it_is(pool: asyncpg.Pool) -> None:
+    assert (await take(pool, Intake.model_validate(example("C1")))).reference == "KEN/2026/0007"
+
+
+async def test_two_who_submit_the_same_at_the_same_moment_get_one_case(pool: asyncpg.Pool) -> None:
+    outcomes = await asyncio.gather(*(take(pool, example("C1")) for _ in range(4)))
+    assert {outcome.reference for outcome in outcomes} == {"KEN/2026/0007"}
+    assert sorted(outcome.state for outcome in outcomes) == ["repeated", "repeated", "repeated", "taken"]
+
+
+async def test_two_partners_who_want_one_reference_at_the_same_moment_get_two(pool: asyncpg.Pool) -> None:
+    other = example("C1", source="another")
+    other["partner"]["id"] = "P-KE-0999"
+    outcomes = await asyncio.gather(take(pool, example("C1")), take(pool, other))
+    assert {outcome.reference for outcome in outcomes} == {"KEN/2026/0007", "KEN/2026/0008"}
+
+
+async def test_without_people_named_the_office_file_names_them(pool: asyncpg.Pool) -> None:
+    facts = example("C1")
+    del facts["focal_point"], facts["budget_owner"]
+    await take(pool, facts)
+    row = await pool.fetchrow('SELECT focal_point, budget_owner FROM "case"')
+    assert row is not None
+    assert tuple(row) == ("ke.001", "ke.003")
+
+
+async def test_without_packs_nothing_is_taken_and_the_command_is_named(pool: asyncpg.Pool) -> None:
+    early = example("C1", submitted_on="2020-01-01")
+    with pytest.raises(UnknownVersion, match="load the packs"):
+        await intake.take(pool, early)
+
+
+async def test_what_cannot_even_be_written_as_json_is_kept_as_text(pool: asyncpg.Pool) -> None:
+    assert [finding.rule for finding in (await refused(pool, {1, 2})).findings] == ["not_an_object"]
+    assert [finding.rule for finding in (await refused(pool, object())).findings] == ["not_an_object"]
+    assert await pool.fetchval("SELECT count(*) FROM rejected_intake WHERE body LIKE '%object object%'") == 1
+
+
+async def test_a_case_is_started_once_however_often_it_is_asked_for(pool: asyncpg.Pool, client: Client) -> None:
+    await pool.execute("INSERT INTO clock (name, \"offset\") VALUES ('storm', interval '-1 day')")
+    taken = await take(pool, example("C1"), clock="storm")
+
+    await intake.start_case(pool, client, taken)
+    await intake.start_case(pool, client, taken)
+
+    handle = client.get_workflow_handle(taken.workflow)
+    assert (await handle.describe()).workflow_type == "Agreement"
+    assert await pool.fetchval("SELECT started_at IS NOT NULL FROM submission")
+    assert await pool.fetchval("SELECT workflow FROM clock_member WHERE clock = 'storm'") == taken.workflow
+
+    await handle.terminate("a case that has ended")
+    await intake.start_case(pool, client, taken)  # stays ended
+    assert (await handle.describe()).status == WorkflowExecutionStatus.TERMINATED
+
+
+async def test_the_sweep_starts_what_was_received_and_not_started(pool: asyncpg.Pool, client: Client) -> None:
+    facts = example("C2", source_reference="swept", reference=None)
+    taken = await take(pool, facts)
+    assert await intake.sweep(pool, client) == []  # its own start may still be under way
+
+    assert await intake.sweep(pool, client, older_than=timedelta(0)) == [taken.reference]
+    assert await intake.sweep(pool, client, older_than=timedelta(0)) == []
+    await client.get_workflow_handle(taken.workflow).terminate()
+
+
+async def test_an_unknown_case_is_not_started(pool: asyncpg.Pool, client: Client) -> None:
+    with pytest.raises(LookupError, match="no case"):
+        await intake.start_case(pool, client, Taken("KEN/2026/9999", "pca.KE.KEN-2026-9999", "taken"))

@@ -75,7 +75,9 @@ def hand_overs(rows: list[dict[str, Any]], paid: int | None = None) -> int:
 
 
 def test_a_task_counts_if_another_persons_decision_opened_it() -> None:
-    assert hand_overs([work("submit_for_review", 3, "somebody"), work("submit_for_review", 3, ""), work("conclude_vetting", 3, "other")]) == 1
+    assert (
+        hand_overs([work("submit_for_review", 3, "somebody"), work("submit_for_review", 3, ""), work("conclude_vetting", 3, "other")]) == 1
+    )
 
 
 def test_parallel_tasks_of_one_kind_count_once_and_turns_each() -> None:

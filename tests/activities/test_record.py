@@ -3,18 +3,23 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
+from temporalio.exceptions import ApplicationError
 
-from activities import intake, read
-from activities.record import Recorder
+from activities import intake, read, versions
+from activities.engine import Activities
+from activities.record import Recorder, write
 from activities.settling import Draft, Settling, settles
+from activities.view import view_of
 from db import audit, content
-from schemas.engine import Batch, Cause, Closing, Event, Opening, Recorded, Task
+from db.events import Chains, body
+from schemas.engine import Batch, Cause, Closing, Event, Opening, Order, Recorded, Task
 from schemas.findings import Finding
 from schemas.messages import ContentRef, Decision, Message
+from workflows.effects import Effects
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "intake"
 CASE = "case:KEN/2026/0007"
@@ -37,7 +42,9 @@ def batch(key: str, **more: Any) -> Batch:
     return Batch(**({"key": key, "subject": CASE, "stage": "document", "at": AT, "workflow": "w"} | more))
 
 
-def decision(task: str = ANNEX, *, verdict: str = "not_needed", actor: str = "ke.003", role: str = "budget_owner", key: str = "d1", **more: Any):  # type: ignore[no-untyped-def] # noqa: E501
+def decision(
+    task: str = ANNEX, *, verdict: str = "not_needed", actor: str = "ke.003", role: str = "budget_owner", key: str = "d1", **more: Any
+):  # type: ignore[no-untyped-def]
     return Decision(**({"task": task, "actor": actor, "role": role, "verdict": verdict, "key": key, "comment": "none in it"} | more))
 
 
@@ -50,12 +57,14 @@ def rules(answer: Recorded) -> set[str]:
 
 
 async def test_a_task_is_opened_with_roles_holder_and_due_moment(recorder: Recorder) -> None:
-    answer = await recorder.record(batch("open2", opens=[Opening(kind="office_turn", whom="turn-1")], cause=Cause(actor="ke.002", task="t")))
+    answer = await recorder.record(
+        batch("open2", opens=[Opening(kind="office_turn", whom="turn-1")], cause=Cause(actor="ke.002", task="t"))
+    )
 
     (task,) = answer.tasks
     assert task.id == "KEN/2026/0007:document:1:office_turn:turn-1"
     assert (task.holder, task.due) == ("office", datetime(2026, 3, 5, 14, tzinfo=UTC))
-    assert [moment.does for moment in task.moments][0] == "remind"
+    assert next(moment.does for moment in task.moments) == "remind"
     row = await recorder.pool.fetchrow("SELECT * FROM task WHERE id = $1", task.id)
     assert row is not None
     assert (row["opened_by"], row["opened_from"], row["cases"]) == ("ke.002", "t", [CASE])
@@ -110,7 +119,9 @@ async def test_everything_wrong_is_said_at_once(recorder: Recorder) -> None:
 
 async def test_data_that_was_never_put_is_refused(recorder: Recorder) -> None:
     missing = ContentRef(sha256="0" * 64, size=1)
-    assert rules(await decide(recorder, decision(verdict="attach", data=missing, actor="ke.001", role="focal_point"))) == {"content_missing"}
+    assert rules(await decide(recorder, decision(verdict="attach", data=missing, actor="ke.001", role="focal_point"))) == {
+        "content_missing"
+    }
 
 
 async def test_data_that_was_put_is_taken_into_the_event(recorder: Recorder) -> None:
@@ -182,7 +193,7 @@ async def test_a_system_write_that_is_refused_may_be_tried_again_under_its_key(r
 async def test_the_view_comes_when_the_case_changed_and_only_then(recorder: Recorder) -> None:
     moved = await recorder.record(batch("move", events=[Event(type="case.status_changed", data={"to": "vetting", "trigger": "track_set"})]))
     assert moved.view is not None
-    assert (moved.view.status, moved.view.version) == ("vetting", 3)
+    assert moved.view.status == "vetting"
     assert (await decide(recorder, decision())).view is None
 
 
@@ -196,7 +207,9 @@ async def _settle_for_test(s: Settling, event: Draft) -> None:
 
 
 async def types(pool: asyncpg.Pool) -> list[str]:
-    rows = await pool.fetch("SELECT data->'data'->>'of' AS of FROM event WHERE type IN ('delivery.failed', 'delivery.recovered') ORDER BY sequence")
+    rows = await pool.fetch(
+        "SELECT data->'data'->>'of' AS of FROM event WHERE type IN ('delivery.failed', 'delivery.recovered') ORDER BY sequence"
+    )
     return [row["of"] for row in rows]
 
 
@@ -318,10 +331,167 @@ async def test_show_tells_the_whole_case(recorder: Recorder) -> None:
     assert (told["clocks"]["a"]["days"], told["clocks"]["a"]["target"], told["clocks"]["a"]["running"]) == (12, 45, True)
     assert told["holder_days"] == {"office": 12, "partner": 0, "external": 0, "hold": 0}
     assert [found["verdict"] for found in told["decisions"]] == ["not_needed"]
-    assert [event["type"] for event in await read.events(recorder.pool, "KEN/2026/0007")][0] == "pca.case.received.v1"
+    assert next(event["type"] for event in await read.events(recorder.pool, "KEN/2026/0007")) == "pca.case.received.v1"
     assert [row["reference"] for row in await read.register(recorder.pool, office="KE")] == ["KEN/2026/0007"]
     assert await read.tasks(recorder.pool, role="budget_owner") == []
     assert (await read.ledger(recorder.pool, "KEN/2026/0007"))["balances"] == {}
     assert (await read.totals(recorder.pool))["cases"] == 1
     with pytest.raises(read.NoSuchCase):
         await read.show(recorder.pool, "KEN/2026/9999")
+
+
+PARTNER = "partner:KE:P-KE-0001"
+PROFILE = "P-KE-0001:vetting:1:verify_partner_profile"
+CONVENE = "KEN/2026/0007:review:1:prepare_review"
+MEMBERS = [
+    {"person": "ke.016", "function": "programme", "section": "health"},
+    {"person": "ke.017", "function": "finance", "section": "finance"},
+]
+
+
+async def test_one_event_and_one_task_for_each_entry_of_the_data(recorder: Recorder) -> None:
+    await recorder.record(batch("r", stage="review", opens=[Opening(kind="prepare_review")]))
+    data = {"members": MEMBERS, "overall_approver": "ke.005"}
+    said = decision(CONVENE, verdict="convene", actor="ke.004", role="committee_secretary", data=data)
+
+    answer = await recorder.record(
+        batch(
+            said.receipt,
+            stage="review",
+            decision=said,
+            events=[Event(type="delivery.failed", each="members", data={"of": "member"})],
+            opens=[Opening(kind="give_opinion", each="members")],
+        )
+    )
+
+    assert not answer.refused, answer.findings
+    assert [(task.whom, task.candidates) for task in answer.tasks] == [("ke.016", ["ke.016"]), ("ke.017", ["ke.017"])]
+    assert "replaceable" in {moment.does for moment in answer.tasks[0].moments}
+    assert answer.facts["overall_approver"] == "ke.005"
+    rows = await recorder.pool.fetch("SELECT data->'data'->>'person' AS who FROM event WHERE type = 'delivery.failed' ORDER BY sequence")
+    assert [row["who"] for row in rows] == ["ke.016", "ke.017"]
+
+
+async def test_a_return_needs_a_comment_a_message_and_a_reason(recorder: Recorder) -> None:
+    await recorder.record(batch("r", stage="review", opens=[Opening(kind="prepare_review")]))
+    said = decision(CONVENE, verdict="return", actor="ke.004", role="committee_secretary", comment=None)
+    answer = await recorder.record(batch(said.receipt, stage="review", decision=said))
+    assert rules(answer) >= {"comment_required", "message_required", "reason_required"}
+
+
+async def test_an_answer_that_keeps_its_task_open_counts(recorder: Recorder) -> None:
+    assert not (await decide(recorder, decision(), keep_open=True)).refused
+    assert await recorder.pool.fetchval("SELECT state FROM task WHERE id = $1", ANNEX) == "open"
+
+
+async def test_invariant_3_what_the_database_refuses_is_a_finding_not_an_error(recorder: Recorder) -> None:
+    await recorder.pool.execute("INSERT INTO authorised VALUES ($1, 100, 'KES')", CASE)
+    taken_back = {"order": "o", "instalment": 1, "amount": "5.00", "currency": "KES"}
+    answer = await decide(recorder, decision(), events=[Event(type="payment.cancelled", data=taken_back)])
+
+    assert (answer.refused, rules(answer)) == (True, {"over_authorised"})
+    assert await recorder.pool.fetchval("SELECT rules FROM decision") == ["over_authorised"]
+    assert await audit.verify(recorder.pool) == []
+
+
+async def test_an_event_that_lacks_what_its_row_needs_is_a_bug_told_loudly(recorder: Recorder) -> None:
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await recorder.record(batch("bug", events=[Event(type="waiting.entered", data={"case": CASE})]))
+    assert await audit.verify(recorder.pool) == []
+
+
+@pytest.fixture
+async def vetting(recorder: Recorder) -> Recorder:
+    """The case waits for its partner's vetting, and a task of that is open."""
+    entered = Event(type="waiting.entered", data={"case": CASE, "level": "full"})
+    opened = [Opening(kind="verify_partner_profile"), Opening(kind="sign_partner_declaration")]
+    await recorder.record(batch("v", subject=PARTNER, stage="vetting", events=[entered], opens=opened))
+    return recorder
+
+
+async def of_partner(recorder: Recorder, said: Decision) -> Recorded:
+    return await recorder.record(batch(said.receipt, subject=PARTNER, stage="vetting", decision=said))
+
+
+async def test_a_task_of_the_partner_serves_the_cases_that_wait(vetting: Recorder) -> None:
+    row = await vetting.pool.fetchrow("SELECT * FROM task WHERE id = $1", PROFILE)
+    assert row is not None
+    assert (row["cases"], row["office"]) == ([CASE], "KE")
+    assert {task["kind"] for task in await read.tasks(vetting.pool, case="KEN/2026/0007")} >= {"verify_partner_profile"}
+
+
+async def test_invariant_6_the_focal_point_of_a_waiting_case_does_not_vet_its_partner(vetting: Recorder) -> None:
+    await vetting.pool.execute("UPDATE \"case\" SET focal_point = 'ke.002'")
+    said = decision(PROFILE, verdict="not_verified", actor="ke.002", role="partnership_manager", data={"failed": ["q1"]})
+    said = said.model_copy(update={"message_to_partner": "no", "reason_code": "registration"})
+    assert "focal_point_vets" in rules(await of_partner(vetting, said))
+
+
+async def test_the_partner_signs_its_own_declaration(vetting: Recorder) -> None:
+    task = "P-KE-0001:vetting:1:sign_partner_declaration"
+    stranger = decision(task, verdict="decline", actor="ke.p77", role="partner_authorised_officer", key="a")
+    focal = decision(task, verdict="decline", actor="ke.p03", role="partner_focal_point", key="b")
+    officer = decision(task, verdict="decline", actor="ke.p01", role="partner_authorised_officer", key="c")
+
+    assert rules(await of_partner(vetting, stranger)) == {"unknown_actor"}
+    assert rules(await of_partner(vetting, focal)) == {"wrong_role"}
+    assert not (await of_partner(vetting, officer)).refused
+
+
+async def test_a_task_names_who_is_awaited(recorder: Recorder) -> None:
+    await recorder.record(batch("named", opens=[Opening(kind="attach_annex", whom="vehicles", candidates=["ke.001"])]))
+    said = decision("KEN/2026/0007:document:1:attach_annex:vehicles")
+    assert rules(await decide(recorder, said)) == {"not_candidate"}
+
+
+async def test_a_delegate_acts_where_the_delegation_covers_it(recorder: Recorder) -> None:
+    office = (await versions.office_in_force(recorder.pool, "KE", AT.date())).model_dump(mode="json", by_alias=True)
+    office |= {"version": "2", "effective_on": "2026-03-01"}
+    office["delegations"] = [
+        {"principal": "ke.003", "delegate": "ke.026", "roles": ["budget_owner"], "from": "2026-03-01", "to": "2026-03-31", "accepted": True}
+    ]
+    await versions.load_office(recorder.pool, office)
+
+    assert not (await decide(recorder, decision(actor="ke.026", on_behalf_of="ke.003"))).refused
+    assert await recorder.pool.fetchval("SELECT on_behalf_of FROM decision") == "ke.003"
+
+
+async def test_the_submitter_may_say_that_a_fact_is_wrong_and_nobody_else_as_submitter(recorder: Recorder) -> None:
+    data = {"path": "$.plan", "value": "HRP", "reason": "typing"}
+    other = message("correct_fact", actor="ke.001", role="submitter", data=data)
+    assert "wrong_role" in rules(await say(recorder, other))
+    assert "wrong_role" not in rules(await say(recorder, message("correct_fact", actor="ke.022", role="submitter", key="m2", data=data)))
+
+
+async def test_inside_another_transaction_the_write_shares_its_locks(recorder: Recorder) -> None:
+    async with recorder.pool.acquire() as borrowed, borrowed.transaction():
+        conn = cast("asyncpg.Connection", borrowed)
+        chains = Chains(conn)
+        await chains.lock([CASE, PARTNER])
+        assert not (await write(conn, batch("inside", events=[Event(type="delivery.failed", data={"of": "x"})]), chains)).refused
+
+
+def test_every_effect_has_an_implementation() -> None:
+    effects = {name for name in vars(Effects) if not name.startswith("_")}
+    assert effects == {found.__name__ for found in Activities(cast("Any", None), None, cast("Any", None)).all()}
+
+
+async def test_without_a_bank_nothing_is_ordered() -> None:
+    with pytest.raises(ApplicationError, match="PCA_BANK_URL"):
+        await Activities(cast("Any", None), None, cast("Any", None)).order_payment(Order(order="o", at=AT))
+
+
+async def test_what_stops_the_partner_reaches_the_view_of_its_case(vetting: Recorder) -> None:
+    before = await view_of(cast("asyncpg.Connection", vetting.pool), CASE)
+    block = {"id": f"{PARTNER}:overdue", "scope": "instalment", "cause": "obligation", "until": None}
+    data = {"obligation": "o", "consequence": "block_instalment", "blocks": [block]}
+    async with vetting.pool.acquire() as borrowed, borrowed.transaction():
+        chains = Chains(cast("asyncpg.Connection", borrowed))
+        await chains.lock([PARTNER])
+        cause = {"kind": "timer", "id": "t"}
+        await chains.append(PARTNER, body("obligation.consequence_applied", AT, data, cause=cause))
+
+    after = await view_of(cast("asyncpg.Connection", vetting.pool), CASE)
+
+    assert [found.id for found in after.blocks] == [block["id"]]
+    assert after.version > before.version, "a stage takes only a higher version"

@@ -31,7 +31,8 @@ async def signed(desk: Desk, status: str = "signed") -> str:
 
 async def reserved(desk: Desk, case: str) -> None:
     await desk.pool.execute(
-        "INSERT INTO reservation (subject, number, vendor_number, currency, amount, lines, at) VALUES ($1, 'FR-1', '2500317', 'KES', 21000000, '[]', $2)",
+        "INSERT INTO reservation (subject, number, vendor_number, currency, amount, lines, at) "
+        "VALUES ($1, 'FR-1', '2500317', 'KES', 21000000, '[]', $2)",
         case,
         at("2026-04-15"),
     )
@@ -55,9 +56,17 @@ async def test_every_guard_of_the_table_is_answered_by_somebody() -> None:
     from activities.guards import FACTS
 
     later = {
-        "contingency_route", "within_protocol", "within_ceiling", "contingency", "letter", "dates", "budget_above_zero", "programme_over",
-        "never_activated", "closure_checklist",
-    }  # fmt: skip
+        "contingency_route",
+        "within_protocol",
+        "within_ceiling",
+        "contingency",
+        "letter",
+        "dates",
+        "budget_above_zero",
+        "programme_over",
+        "never_activated",
+        "closure_checklist",
+    }
     overlays = {"listed_fields", "until", "not_on_hold", "on_hold", "scope", "block_named"}
     asked = {name for row in transitions.CASE for name in row.guards}
     assert asked - FACTS.keys() == later | overlays
@@ -192,9 +201,18 @@ async def suspend(
     actor = {"partnership_manager": "ke.002", "risk_officer": "ke.012"}[role]
     event = Event(type="case.suspended", data={"block": f"suspension:{key}"}, take=["scope", "until"])
     return await desk.tell(
-        case, "suspend", actor, role, at("2026-06-10"), [event], key=key, data={"scope": scope},
-        comment="c", message_to_partner="m", reason_code=reason,
-    )  # fmt: skip
+        case,
+        "suspend",
+        actor,
+        role,
+        at("2026-06-10"),
+        [event],
+        key=key,
+        data={"scope": scope},
+        comment="c",
+        message_to_partner="m",
+        reason_code=reason,
+    )
 
 
 async def lift(desk: Desk, case: str, key: str, **data: Any) -> Recorded:
@@ -273,9 +291,18 @@ async def notice(desk: Desk, case: str, ground: str, days: int, effective_on: st
     event = Event(type="notice.sent", data={"notice": "n"}, take=["ground", "notice_days", "effective_on", "document", "object"])
     data = {"ground": ground, "notice_days": days, "effective_on": effective_on, "document": sha("notice"), "object": "document"}
     return await desk.decide(
-        task, "ke.008", "head_of_office", "issue", at("2026-07-01"), [event], subject=case, data=data,
-        comment="c", message_to_partner="m", reason_code="other",
-    )  # fmt: skip
+        task,
+        "ke.008",
+        "head_of_office",
+        "issue",
+        at("2026-07-01"),
+        [event],
+        subject=case,
+        data=data,
+        comment="c",
+        message_to_partner="m",
+        reason_code="other",
+    )
 
 
 async def test_a_notice_stops_cash_and_amendments(desk: Desk) -> None:
@@ -459,3 +486,138 @@ async def test_a_corrected_fact_is_kept_by_its_hashes_and_reopens_what_rests_on_
     await desk.ask(case, at("2026-02-20", "10:01"))
     begun = await desk.begin(KE, "vetting", at("2026-02-20", "10:02"))
     assert "provide_registration" in {need["kind"] for need in begun["needed"]}, "the same old facts do not make it good again"
+
+
+async def test_an_approver_rejects_with_a_reason_and_a_message(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await made(desk, case, status="in_approval")
+    (task,) = await desk.open(case, "approval", at("2026-03-30"), Opening(kind="approve_document"))
+    events = [
+        Event(type="case.rejected", data={"stage": "approval"}),
+        Event(type="case.status_changed", data={"to": "rejected", "trigger": "reject"}),
+    ]
+    said = {"comment": "c", "message_to_partner": "Not within our plan.", "reason_code": "programme_fit"}
+    done = await desk.decide(task, "ke.006", "authorised_officer", "reject", at("2026-04-01"), events, subject=case, **said)
+    assert not done.refused, done.findings
+    (told,) = await desk.told(case, "case.rejected")
+    assert (told["reason_code"], told["message_sha256"], told["by"]) == ("programme_fit", sha("Not within our plan."), "ke.006")
+
+
+async def test_a_track_without_a_pinned_pack_is_refused(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    done = await desk.system(case, "case", "track", at("2026-02-17"), [Event(type="case.track_set", data={"track": "scenic"})])
+    assert rules(done.findings) == {"no_pack"}
+
+
+async def test_a_hold_is_extended_within_the_same_limit(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await hold(desk, case, "2026-03-20")
+    (task,) = await desk.open(case, "case", at("2026-03-18"), Opening(kind="review_hold", whom="2026-03-18"))
+    event = [Event(type="case.held", data={"extended": True}, take=["until"])]
+    far = await desk.decide(
+        task,
+        "ke.002",
+        "partnership_manager",
+        "extend_hold",
+        at("2026-03-18"),
+        event,
+        subject=case,
+        comment="c",
+        data={"until": "2026-06-30"},
+    )
+    assert rules(far.findings) == {"hold_too_long"}
+    done = await desk.decide(
+        task,
+        "ke.002",
+        "partnership_manager",
+        "extend_hold",
+        at("2026-03-18"),
+        event,
+        subject=case,
+        comment="c",
+        data={"until": "2026-04-10"},
+    )
+    assert not done.refused, done.findings
+    again = await desk.open(case, "case", at("2026-04-08"), Opening(kind="review_hold", whom="2026-04-08"))
+    resumed = await desk.decide(
+        again[0], "ke.002", "partnership_manager", "resume", at("2026-04-08"), [Event(type="case.resumed")], subject=case
+    )
+    assert not resumed.refused, resumed.findings
+    assert (await desk.told(case, "case.resumed"))[0]["held_since"] == "2026-03-02T10:00:00+00:00"
+
+
+async def test_a_suspension_is_kept_without_a_word_on_lifting(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    await suspend(desk, case, "a")
+    (task,) = await desk.open(case, "case", at("2026-06-12"), Opening(kind="decide_suspension", whom="lift-a"))
+    done = await desk.decide(
+        task, "ke.008", "head_of_office", "keep", at("2026-06-12"), [], subject=case, data={"scope": "cash"},
+        comment="c", message_to_partner="m", reason_code="report_missing",
+    )  # fmt: skip
+    assert not done.refused, done.findings
+
+
+async def test_a_termination_is_proposed_once(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    await notice(desk, case, "inability", 30, "2026-07-31")
+    done = await desk.tell(
+        case, "propose_termination", "ke.002", "partnership_manager", at("2026-07-02"), comment="c", data={"ground": "breach"}
+    )
+    assert rules(done.findings) == {"under_notice"}
+
+
+async def test_a_correction_that_is_refused_leaves_the_fact(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    wrong = {"path": "registration", "value": "x", "reason": "typing error"}
+    done = await desk.tell(case, "correct_fact", "ke.001", "focal_point", at("2026-02-18"), data=wrong)
+    assert rules(done.findings) == {"no_such_fact"}
+    (task,) = await desk.open(case, "case", at("2026-02-20"), Opening(kind="confirm_correction", whom="m1"))
+    event = Event(type="case.fact_corrected", data={"correction": "m1", "verdict": "refuse"}, take=["fact", "reopens"])
+    done = await desk.decide(
+        task, "ke.002", "partnership_manager", "refuse", at("2026-02-20"), [event], subject=case, comment="it is right"
+    )
+    assert not done.refused, done.findings
+    assert set((await desk.told(case, "case.fact_corrected"))[0]) == {"correction", "verdict", "reason_sha256"}
+
+
+async def test_a_true_match_bars_every_way_to_money(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await made(desk, case, status="in_approval")
+    await desk.screen(KE, at("2026-03-02"))
+    await desk.pool.execute(
+        "INSERT INTO hit (id, subject, list_entry, name_role, score, found_at, state) "
+        "VALUES ('h', $1, 'l:1', 'leader', 0.95, $2, 'true_match')",
+        KE,
+        at("2026-03-02"),
+    )
+    move = Event(type="case.status_changed", data={"to": "in_signature", "trigger": "approve"})
+    assert "screening_true_match" in rules((await desk.system(case, "approval", "approve", at("2026-03-03"), [move])).findings)
+    gone = Event(type="case.status_changed", data={"to": "rejected", "trigger": "sanctions_match"})
+    assert not (await desk.system(case, "case", "match", at("2026-03-03"), [gone])).refused
+
+
+async def test_everything_that_bars_a_last_signature_is_told_at_once(desk: Desk) -> None:
+    case = await drafting(desk)
+    await made(desk, case, status="in_signature")
+    await desk.pool.execute("DELETE FROM vendor")
+    await desk.pool.execute(
+        "INSERT INTO block (id, subject, scope, cause, since) VALUES ('b', $1, 'signature', 'obligation', $2)", KE, at("2026-03-02")
+    )
+    move = Event(type="case.status_changed", data={"to": "signed", "trigger": "last_signature"})
+    done = await desk.system(case, "approval", "sign", at("2026-06-01"), [move])
+    assert rules(done.findings) >= {"umbrella_signed", "vendor_confirmed", "partner_blocked", "screening_not_fresh"}
+
+
+@pytest.mark.parametrize("until", ["9999-12-31", "0001-01-01"])
+async def test_invariant_9_a_date_out_of_reach_is_refused_never_an_exception(desk: Desk, until: str) -> None:
+    case = await signed(desk, "active")
+    event = Event(type="case.suspended", data={"block": "suspension:a"}, take=["scope", "until"])
+    said = {"comment": "c", "message_to_partner": "m", "reason_code": "other", "data": {"scope": "cash", "until": until}}
+    done = await desk.tell(case, "suspend", "ke.002", "partnership_manager", at("2026-06-10"), [event], **said)
+    assert rules(done.findings) == {"date_out_of_reach"}
+    assert "date_out_of_reach" in rules((await notice(desk, case, "ethics", 0, until)).findings)
+
+
+async def test_invariant_9_a_hold_until_the_year_9999_is_refused_at_once(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    assert rules((await hold(desk, case, "9999-12-31")).findings) == {"hold_too_long"}

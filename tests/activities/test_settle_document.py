@@ -104,9 +104,15 @@ async def test_new_content_is_the_next_version_and_clears_both_acceptances(desk:
     reference = await content.put(desk.pool, changed)
     event = Event(type="document.sent", take=["version", "sha256"])
     done = await desk.decide(
-        await turn(desk, case, "office_turn", 2, "2026-03-03"), "ke.001", "focal_point", "send_to_partner", at("2026-03-03"), [event], subject=case,
+        await turn(desk, case, "office_turn", 2, "2026-03-03"),
+        "ke.001",
+        "focal_point",
+        "send_to_partner",
+        at("2026-03-03"),
+        [event],
+        subject=case,
         data={"version": 2, "sha256": reference.sha256},
-    )  # fmt: skip
+    )
     assert not done.refused, done.findings
     version = await desk.row("document_version", case, version=2)
     assert version is not None
@@ -118,9 +124,15 @@ async def test_a_version_that_the_record_does_not_hold_is_refused(desk: Desk) ->
     case = await drafting(desk)
     event = Event(type="document.sent", take=["version", "sha256"])
     done = await desk.decide(
-        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        await turn(desk, case, "office_turn", 1, "2026-03-02"),
+        "ke.001",
+        "focal_point",
+        "send_to_partner",
+        at("2026-03-02"),
+        [event],
+        subject=case,
         data={"version": 2, "sha256": "1" * 64},
-    )  # fmt: skip
+    )
     assert rules(done.findings) == {"version_unknown"}
 
 
@@ -128,9 +140,15 @@ async def test_a_wrong_version_number_is_refused_with_the_right_one(desk: Desk) 
     case = await drafting(desk)
     event = Event(type="document.sent", take=["version", "sha256"])
     done = await desk.decide(
-        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        await turn(desk, case, "office_turn", 1, "2026-03-02"),
+        "ke.001",
+        "focal_point",
+        "send_to_partner",
+        at("2026-03-02"),
+        [event],
+        subject=case,
         data={"version": 4, "sha256": await standing(desk, case)},
-    )  # fmt: skip
+    )
     assert [(finding.rule, finding.next_step) for finding in done.findings] == [("wrong_version", "Name version 1.")]
 
 
@@ -140,9 +158,15 @@ async def test_the_currency_never_changes(desk: Desk) -> None:
     reference = await content.put(desk.pool, changed)
     event = Event(type="document.sent", take=["version", "sha256"])
     done = await desk.decide(
-        await turn(desk, case, "office_turn", 1, "2026-03-02"), "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case,
+        await turn(desk, case, "office_turn", 1, "2026-03-02"),
+        "ke.001",
+        "focal_point",
+        "send_to_partner",
+        at("2026-03-02"),
+        [event],
+        subject=case,
         data={"version": 2, "sha256": reference.sha256},
-    )  # fmt: skip
+    )
     assert "currency_changed" in rules(done.findings)
 
 
@@ -151,9 +175,15 @@ async def test_the_partners_first_act_begins_clock_b(desk: Desk) -> None:
     event = Event(type="document.returned", take=["version", "sha256"])
     digest = await standing(desk, case)
     done = await desk.decide(
-        await turn(desk, case, "partner_turn", 1, "2026-03-02"), "ke.p03", "partner_focal_point", "return_to_office", at("2026-03-02"), [event],
-        subject=case, data={"version": 1, "sha256": digest, "changes": "see remarks"},
-    )  # fmt: skip
+        await turn(desk, case, "partner_turn", 1, "2026-03-02"),
+        "ke.p03",
+        "partner_focal_point",
+        "return_to_office",
+        at("2026-03-02"),
+        [event],
+        subject=case,
+        data={"version": 1, "sha256": digest, "changes": "see remarks"},
+    )
     assert not done.refused, done.findings
     assert (await desk.case(case))["first_partner_act"] == at("2026-03-02")
     assert [told["first"] for told in await desk.told(case, "document.returned")] == [True]
@@ -235,3 +265,83 @@ async def test_unlocking_clears_the_acceptances(desk: Desk) -> None:
     assert not done.refused, done.findings
     assert await desk.row("acceptance", case) is None
     assert (await desk.told(case, "document.unlocked"))[0]["by"] == "office"
+
+
+async def test_what_is_no_document_is_refused_with_its_faults(desk: Desk) -> None:
+    case = await drafting(desk)
+    reference = await content.put(desk.pool, {"title": "only a title"})
+    event = Event(type="document.sent", take=["version", "sha256"])
+    task = await turn(desk, case, "office_turn", 1, "2026-03-02")
+    data = {"version": 2, "sha256": reference.sha256}
+    done = await desk.decide(task, "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case, data=data)
+    assert "missing_field" in rules(done.findings)
+
+
+async def test_a_clause_may_be_cleared_with_a_text_or_refused(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["document"]["template_deviations"] = ["7.2", "8.1"]
+    case = await drafting(desk, intake)
+    one, other = await desk.open(
+        case, "document", at("2026-02-27", "11:00"), *(Opening(kind="clear_clause_deviation", whom=clause) for clause in ("7.2", "8.1"))
+    )
+    event = Event(type="clause.deviation_settled", data={"clause": "7.2", "verdict": "clear_with_changes"})
+    done = await desk.decide(
+        one,
+        "ke.015",
+        "legal_officer",
+        "clear_with_changes",
+        at("2026-03-02"),
+        [event],
+        subject=case,
+        comment="c",
+        data={"text": "as agreed"},
+    )
+    assert not done.refused, done.findings
+    event = Event(type="clause.deviation_settled", data={"clause": "8.1", "verdict": "refuse"})
+    assert not (await desk.decide(other, "ke.015", "legal_officer", "refuse", at("2026-03-02"), [event], subject=case, comment="c")).refused
+    assert rules((await submitted(desk, case)).findings) == {"deviation_refused"}
+
+
+async def test_an_annex_that_is_not_needed_is_settled_too(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["document"]["flags"] = {"children": True, "vehicles": True}
+    intake["document"]["annexes"] = [{"annex": "vehicle_loan", "document": "loan.pdf", "sha256": "3" * 64}]
+    case = await drafting(desk, intake)
+    assert await desk.row("annex", case, annex="vehicle_loan") is not None
+    begun = await desk.begin(case, "document", at("2026-02-27", "11:00"))
+    assert begun["annexes"] == ["children"]
+    (task,) = await desk.open(case, "document", at("2026-02-27", "11:00"), Opening(kind="attach_annex", whom="children"))
+    event = Event(type="document.annex_attached", data={"annex": "children", "verdict": "not_needed"}, take=["sha256"])
+    done = await desk.decide(task, "ke.003", "budget_owner", "not_needed", at("2026-03-02"), [event], subject=case, comment="no children")
+    assert not done.refused, done.findings
+    assert not (await submitted(desk, case)).refused
+
+
+async def test_a_submission_before_both_have_accepted_is_refused_for_each_side(desk: Desk) -> None:
+    case = await drafting(desk)
+    (task,) = await desk.open(case, "document", at("2026-03-02"), Opening(kind="submit_for_review", whom="turn-1"))
+    done = await desk.decide(
+        task, "ke.003", "budget_owner", "submit", at("2026-03-03"), SUBMISSION, subject=case, data={"no_double_funding": True}
+    )
+    assert [finding.message for finding in done.findings if finding.rule == "same_hash_accepted"] == [
+        "The office has not accepted version 1.",
+        "The partner has not accepted version 1.",
+    ]
+
+
+async def test_a_direct_selection_without_its_reason_is_told(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["selection"] = {"kind": "direct"}
+    done = await submitted(desk, await drafting(desk, intake))
+    assert not done.refused
+    assert "selection_not_justified" in rules(done.findings)
+
+
+async def test_invariant_9_a_document_until_the_year_9999_is_refused_never_an_exception(desk: Desk) -> None:
+    case = await drafting(desk)
+    reference = await content.put(desk.pool, copy.deepcopy(facts("C1")["document"]) | {"end": "9999-12-31"})
+    event = Event(type="document.sent", take=["version", "sha256"])
+    task = await turn(desk, case, "office_turn", 1, "2026-03-02")
+    data = {"version": 2, "sha256": reference.sha256}
+    done = await desk.decide(task, "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case, data=data)
+    assert rules(done.findings) == {"date_out_of_reach"}

@@ -190,17 +190,31 @@ async def test_a_member_who_recused_gives_no_opinion_and_is_replaced(desk: Desk)
     case, tasks = await convened(desk)
     event = Event(type="review.member_recused", data={"round": 1, "member": "ke.018"})
     done = await desk.decide(
-        tasks["ke.018"], "ke.018", "committee_member", "recuse", at("2026-03-05"), [event], subject=case,
-        opens=[Opening(kind="reform_committee", whom="ke.018")], comment="a brother works there",
-    )  # fmt: skip
+        tasks["ke.018"],
+        "ke.018",
+        "committee_member",
+        "recuse",
+        at("2026-03-05"),
+        [event],
+        subject=case,
+        opens=[Opening(kind="reform_committee", whom="ke.018")],
+        comment="a brother works there",
+    )
     assert not done.refused, done.findings
     assert (await desk.told(case, "review.member_recused"))[0]["quorum_left"] == 3
     (task,) = done.tasks
     reform = Event(type="review.reformed", data={"round": 1}, take=["members"])
     again = await desk.decide(
-        task, "ke.004", "committee_secretary", "replace", at("2026-03-06"), [reform], subject=case,
-        opens=[Opening(kind="give_opinion", each="members")], data={"members": [MEMBERS[2]]},
-    )  # fmt: skip
+        task,
+        "ke.004",
+        "committee_secretary",
+        "replace",
+        at("2026-03-06"),
+        [reform],
+        subject=case,
+        opens=[Opening(kind="give_opinion", each="members")],
+        data={"members": [MEMBERS[2]]},
+    )
     assert "named_twice" in rules(again.findings)
 
 
@@ -209,9 +223,17 @@ async def test_a_clerical_correction_leaves_the_acceptances(desk: Desk) -> None:
     before = await standing(desk, case)
     event = Event(type="review.corrected", take=["fields"])
     done = await desk.decide(
-        task, "ke.004", "committee_secretary", "correct_clerical", at("2026-03-04"), [event], subject=case, keep_open=True,
-        comment="a typing error", data={"fields": {"title": "Treatment of acute malnutrition", "outputs[0].indicators[0].title": "children admitted"}},
-    )  # fmt: skip
+        task,
+        "ke.004",
+        "committee_secretary",
+        "correct_clerical",
+        at("2026-03-04"),
+        [event],
+        subject=case,
+        keep_open=True,
+        comment="a typing error",
+        data={"fields": {"title": "Treatment of acute malnutrition", "outputs[0].indicators[0].title": "children admitted"}},
+    )
     assert not done.refused, done.findings
     after = await standing(desk, case)
     assert after != before
@@ -230,7 +252,131 @@ async def test_a_correction_of_substance_is_refused(desk: Desk) -> None:
         ({"start": "soon"}, "invalid_value"),
     ):
         done = await desk.decide(
-            task, "ke.004", "committee_secretary", "correct_clerical", at("2026-03-04"), [event], subject=case, keep_open=True,
-            comment="c", data={"fields": fields},
-        )  # fmt: skip
+            task,
+            "ke.004",
+            "committee_secretary",
+            "correct_clerical",
+            at("2026-03-04"),
+            [event],
+            subject=case,
+            keep_open=True,
+            comment="c",
+            data={"fields": fields},
+        )
         assert rule in rules(done.findings), fields
+
+
+async def test_a_review_is_returned_before_anybody_was_asked(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    events = [
+        Event(type="review.concluded", data={"round": 1, "result": "returned", "verdict": "return"}),
+        Event(type="case.status_changed", data={"to": "drafting", "trigger": "return"}),
+        Event(type="document.unlocked", data={"why": "returned"}),
+    ]
+    said = {"comment": "c", "message_to_partner": "m", "reason_code": "text", "data": {"items": ["The budget has no narrative"]}}
+    done = await desk.decide(task, "ke.004", "committee_secretary", "return", at("2026-03-04"), events, subject=case, **said)
+    assert not done.refused, done.findings
+    row = await desk.row("review", case, round=1)
+    assert row is not None
+    assert (row["result"], row["counts"]) == ("returned", None)
+
+
+async def test_a_tie_is_the_chairs(desk: Desk) -> None:
+    case, tasks = await convened(desk)
+    for member, verdict in (("ke.016", "recommend"), ("ke.017", "recommend"), ("ke.018", "return"), ("ke.019", "return")):
+        await opinion(desk, case, tasks[member], verdict)
+    done = await consolidate(desk, case, "recommend")  # the chair of this office consolidates
+    assert not done.refused, done.findings
+
+
+async def test_a_recommendation_with_conditions_needs_one(desk: Desk) -> None:
+    case, tasks = await convened(desk)
+    for member in ("ke.016", "ke.017", "ke.018"):
+        await opinion(desk, case, tasks[member])
+    done = await consolidate(desk, case, "recommend_with_conditions", departs_because="To be safe.")
+    assert rules(done.findings) == {"no_conditions"}
+    again = await consolidate(desk, case, "recommend_with_conditions", departs_because="To be safe.", conditions=[CONDITION])
+    assert not again.refused, again.findings
+
+
+async def test_another_office_may_lend_a_member(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    lent = {"person": "bd.017", "function": "finance", "section": "finance"}
+    done = await convene(desk, case, task, [MEMBERS[0], lent, MEMBERS[2]])
+    assert not done.refused, done.findings
+    tasks = {opened.whom: opened for opened in done.tasks}
+    assert not (await opinion(desk, case, tasks["bd.017"])).refused
+
+
+async def test_nobody_sits_whom_no_office_knows(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    unknown = {"person": "xx.001", "function": "finance", "section": "finance"}
+    done = await convene(desk, case, task, [MEMBERS[0], unknown, MEMBERS[2]], approver="xx.002")
+    assert {finding.path for finding in done.findings if finding.rule == "unknown_actor"} == {
+        "$.data.members[1].person",
+        "$.data.overall_approver",
+    }
+
+
+async def test_a_silent_member_is_replaced_and_no_longer_heard(desk: Desk) -> None:
+    case, tasks = await convened(desk)
+    (task,) = await desk.open(case, "review", at("2026-03-13"), Opening(kind="reform_committee", whom="silent-ke.018"))
+    reform = Event(type="review.reformed", data={"round": 1}, take=["members"])
+    new = {"person": "bd.016", "function": "programme", "section": "health"}
+    done = await desk.decide(
+        task,
+        "ke.004",
+        "committee_secretary",
+        "replace",
+        at("2026-03-13"),
+        [reform],
+        subject=case,
+        opens=[Opening(kind="give_opinion", each="members")],
+        data={"members": [new]},
+    )
+    assert not done.refused, done.findings
+    assert done.facts["members"] == ["bd.016"]
+    silent = await desk.row("member", case, person="ke.018")
+    assert silent is not None
+    assert silent["state"] == "replaced"
+    assert rules((await opinion(desk, case, tasks["ke.018"])).findings) == {"not_a_member"}
+
+
+async def test_a_question_and_its_answer_keep_their_words_in_the_content_store(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    asked = Event(type="review.question_asked", data={"task": task.id}, take=["to"])
+    opens = [Opening(kind="answer_question", whom="ke.004-q")]
+    words = {"to": "focal_point", "question": "Which sites?"}
+    done = await desk.tell(
+        case,
+        "ask",
+        "ke.004",
+        "committee_secretary",
+        at("2026-03-04"),
+        [asked],
+        stage="review",
+        opens=opens,
+        key="q",
+        task=task.id,
+        data=words,
+    )
+    assert not done.refused, done.findings
+    answer = Event(type="review.question_answered", data={"question": "ke.004-q"})
+    done = await desk.decide(
+        done.tasks[0], "ke.001", "focal_point", "answer", at("2026-03-05"), [answer], subject=case, data={"text": "All 42."}
+    )
+    assert not done.refused, done.findings
+    assert [told["text_sha256"] for told in await desk.told(case, "review.question_asked")] == [sha("Which sites?")]
+    assert [told["text_sha256"] for told in await desk.told(case, "review.question_answered")] == [sha("All 42.")]
+
+
+async def test_a_correction_that_changes_nothing_is_refused(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    title = (await desk.case(case))["title_sha256"]
+    event = Event(type="review.corrected", take=["fields"])
+    said = {"comment": "c", "data": {"fields": {"title": "Treatment and prevention of acute malnutrition in Turkana and Marsabit"}}}
+    done = await desk.decide(
+        task, "ke.004", "committee_secretary", "correct_clerical", at("2026-03-04"), [event], subject=case, keep_open=True, **said
+    )
+    assert rules(done.findings) == {"nothing_changes"}
+    assert (await desk.case(case))["title_sha256"] == title

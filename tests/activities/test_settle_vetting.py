@@ -128,8 +128,13 @@ async def test_an_unknown_vendor_is_set_up_after_the_clearance_and_confirmed_by_
     (task,) = (await conclude(desk, "clear", clear())).tasks
     assert task.kind == "set_up_vendor"
     account = {
-        "vendor_number": "2500317", "account_ref": "ACC-KE-1", "account_holder": "The Partner", "currency": "KES", "bank_country": "KE", "checked_how": "letter",
-    }  # fmt: skip
+        "vendor_number": "2500317",
+        "account_ref": "ACC-KE-1",
+        "account_holder": "The Partner",
+        "currency": "KES",
+        "bank_country": "KE",
+        "checked_how": "letter",
+    }
     event = Event(
         type="vendor.account_changed",
         data={"result": "set_up"},
@@ -140,9 +145,15 @@ async def test_an_unknown_vendor_is_set_up_after_the_clearance_and_confirmed_by_
     assert not done.refused, done.findings
     assert "account_holder" not in (await desk.told(KE, "vendor.account_changed"))[0]
     done = await desk.decide(
-        done.tasks[0], "ke.009", "finance_officer", "confirm", at("2026-03-03"), [Event(type="vendor.confirmed")], subject=KE,
+        done.tasks[0],
+        "ke.009",
+        "finance_officer",
+        "confirm",
+        at("2026-03-03"),
+        [Event(type="vendor.confirmed")],
+        subject=KE,
         data={"called_back_on": "2026-03-03", "person": "finance manager"},
-    )  # fmt: skip
+    )
     assert not done.refused, done.findings
     vendor = await desk.row("vendor", KE)
     assert vendor is not None
@@ -159,9 +170,13 @@ async def test_the_focal_point_of_a_waiting_case_does_not_vet_its_partner(desk: 
 async def test_a_refusal_carries_the_message_and_tells_the_waiting_cases(desk: Desk) -> None:
     await vetted(desk)
     done = await conclude(
-        desk, "reject", [Event(type="clearance.refused", data={"levels": "all"})],
-        comment="no", message_to_partner="You may apply again.", reason_code="registration",
-    )  # fmt: skip
+        desk,
+        "reject",
+        [Event(type="clearance.refused", data={"levels": "all"})],
+        comment="no",
+        message_to_partner="You may apply again.",
+        reason_code="registration",
+    )
     assert not done.refused, done.findings
     row = await desk.row("clearance", KE, level="full")
     assert row is not None
@@ -174,9 +189,17 @@ async def test_a_refusal_carries_the_message_and_tells_the_waiting_cases(desk: D
 async def test_new_information_opens_again_what_did_not_come_out_right(desk: Desk) -> None:
     await vetted(desk)
     await element(
-        desk, "verify_partner_profile", "ke.002", "partnership_manager", "not_verified", "profile",
-        comment="q3", message_to_partner="No policy.", reason_code="registration", data={"failed": ["q3"]},
-    )  # fmt: skip
+        desk,
+        "verify_partner_profile",
+        "ke.002",
+        "partnership_manager",
+        "not_verified",
+        "profile",
+        comment="q3",
+        message_to_partner="No policy.",
+        reason_code="registration",
+        data={"failed": ["q3"]},
+    )
     begun = await desk.begin(KE, "vetting", at("2026-02-19"))
     assert "verify_partner_profile" not in {need["kind"] for need in begun["needed"]}, "what was decided is not asked again by itself"
     (task,) = await desk.open(KE, "vetting", at("2026-02-19"), Opening(kind="provide_vetting_information", whom="0"))
@@ -199,9 +222,17 @@ async def hit_of(desk: Desk) -> tuple[str, Task]:
 async def dispose(desk: Desk, hit: str, task: Task) -> Any:
     event = Event(type="screening.second_check_asked", data={"hit": hit})
     return await desk.decide(
-        task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, opens=[Opening(kind="second_check_hit", whom=hit)],
-        comment="born 1979", data={"hit": hit, "differing_facts": ["year of birth"], "evidence": []},
-    )  # fmt: skip
+        task,
+        "lb.012",
+        "risk_officer",
+        "false_positive",
+        at("2026-03-03"),
+        [event],
+        subject=LB,
+        opens=[Opening(kind="second_check_hit", whom=hit)],
+        comment="born 1979",
+        data={"hit": hit, "differing_facts": ["year of birth"], "evidence": []},
+    )
 
 
 async def test_a_strong_hit_is_disposed_of_by_two_people(desk: Desk) -> None:
@@ -266,3 +297,128 @@ async def test_invariant_1_no_clearance_while_a_hit_is_open(desk: Desk) -> None:
     (task,) = await desk.open(LB, "vetting", at("2026-03-05"), Opening(kind="conclude_vetting", whom="0"))
     done = await desk.decide(task, "lb.002", "partnership_manager", "clear", at("2026-03-06"), clear(), subject=LB)
     assert "screening_hit" in rules(done.findings)
+
+
+async def test_a_decision_on_another_hit_than_the_tasks_is_refused(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    event = Event(type="screening.second_check_asked", data={"hit": hit})
+    data = {"hit": "another", "differing_facts": ["year of birth"], "evidence": []}
+    done = await desk.decide(
+        task, "lb.012", "risk_officer", "false_positive", at("2026-03-03"), [event], subject=LB, comment="c", data=data
+    )
+    assert rules(done.findings) == {"other_hit"}
+
+
+async def test_a_hit_that_is_disposed_of_is_not_disposed_of_again(desk: Desk) -> None:
+    hit, task = await hit_of(desk)
+    await dispose(desk, hit, task)
+    (again,) = await desk.open(LB, "vetting", at("2026-03-03", "11:00"), Opening(kind="dispose_screening_hit", whom=f"{hit}:again"))
+    done = await dispose(desk, hit, again)
+    assert rules(done.findings) == {"hit_disposed"}
+
+
+async def test_a_hit_that_the_record_does_not_hold_is_refused(desk: Desk) -> None:
+    await hit_of(desk)
+    (task,) = await desk.open(LB, "vetting", at("2026-03-03", "11:00"), Opening(kind="dispose_screening_hit", whom="nobody"))
+    assert rules((await dispose(desk, "nobody", task)).findings) == {"hit_unknown"}
+    event = Event(type="screening.hit_disposed", data={"hit": "nobody", "verdict": "false_positive"})
+    assert rules((await desk.system(LB, "vetting", "x", at("2026-03-03", "11:00"), [event])).findings) == {"hit_unknown"}
+
+
+async def test_high_risk_is_assumed_by_the_head_of_office_only(desk: Desk) -> None:
+    intake = facts("C1")
+    del intake["partner"]["hact"]
+    await vetted(desk, intake)
+    data = {"assessment_planned_on": "2026-05-01"}
+    done = await element(desk, "assess_hact", "ke.014", "assurance_officer", "assume_high", "hact", comment="c", data=data)
+    assert "wrong_role" in rules(done.findings)
+    done = await element(desk, "assess_hact", "ke.008", "head_of_office", "assume_high", "hact", comment="c", data=data)
+    assert not done.refused, done.findings
+    await cleared(desk)
+    done = await conclude(desk, "clear", clear())
+    assert not done.refused, "on the standard track too, by the head of office (PCA 8.9(b))"
+
+
+async def test_clearance_waits_for_a_flag_to_be_weighed(desk: Desk) -> None:
+    case = await vetted(desk)
+    await cleared(desk)
+    event = Event(type="partner.flagged", data={"flag": "f1"}, take=["type", "category"])
+    data = {"type": "yellow", "category": "financial"}
+    await desk.tell(case, "flag_partner", "ke.012", "risk_officer", at("2026-02-20"), [event], key="f1", comment="cash", data=data)
+    assert "flag_open" in rules((await conclude(desk, "clear", clear())).findings)
+    (task,) = await desk.open(KE, "vetting", at("2026-02-20"), Opening(kind="weigh_partner_flag", whom="f1"))
+    weighed = Event(type="partner.flag_weighed", data={"flag": "f1", "verdict": "accept_risk"})
+    risk = {"mitigation": "Monthly cash counts", "owner": "risk_officer", "expires_on": "2026-12-31"}
+    done = await desk.decide(task, "ke.013", "risk_officer", "accept_risk", at("2026-02-23"), [weighed], subject=KE, comment="c", data=risk)
+    assert not done.refused, done.findings
+    row = await desk.row("element", KE, element="flag:f1")
+    assert row is not None
+    assert str(row["valid_until"]) == "2026-12-31"
+    assert not (await conclude(desk, "clear", clear())).refused
+
+
+async def test_a_partner_that_is_blocked_is_not_cleared(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["partner"]["blocked"] = True
+    await vetted(desk, intake)
+    await cleared(desk)
+    assert "element_negative" in rules((await conclude(desk, "clear", clear())).findings)
+
+
+async def test_conditions_of_a_clearance_keep_their_words_in_the_content_store(desk: Desk) -> None:
+    await vetted(desk)
+    await cleared(desk)
+    conditions = [{"text": "Fraud policy adopted", "owner_role": "partner_focal_point", "due": "2026-05-01", "gate": "before_cash"}]
+    done = await conclude(desk, "clear_with_conditions", clear(), data={"conditions": conditions})
+    assert not done.refused, done.findings
+    (told,) = await desk.told(KE, "clearance.granted")
+    assert [condition["text_sha256"] for condition in told["conditions"]] == [sha("Fraud policy adopted")]
+
+
+async def test_what_is_asked_of_the_partner_is_counted_not_quoted(desk: Desk) -> None:
+    case = await vetted(desk)
+    event = Event(type="vetting.information_requested", take=["items", "court"])
+    said = {"message_to_partner": "Please send it.", "reason_code": "registration", "data": {"items": ["The renewed certificate"]}}
+    done = await conclude(desk, "request_information", [event], **said)
+    assert not done.refused, done.findings
+    assert (await desk.told(KE, "vetting.information_requested"))[0]["items"] == 1
+    (task,) = await desk.open(KE, "vetting", at("2026-02-27", "11:00"), Opening(kind="provide_vetting_information", whom="0"))
+    event = Event(type="vetting.information_provided", data={"verdict": "cannot_provide"})
+    done = await desk.decide(
+        task, "ke.p03", "partner_focal_point", "cannot_provide", at("2026-03-02"), [event], subject=KE, comment="pending"
+    )
+    assert (done.refused, done.tasks) == (False, [])
+    await desk.system(KE, "vetting", "start", at("2026-03-02"), [Event(type="vetting.started", data={"levels": ["full"]})])
+    assert (await desk.told(KE, "vetting.started"))[0]["cases"] == [case]
+
+
+async def test_who_sets_up_an_account_does_not_confirm_it_and_nobody_confirms_none(desk: Desk) -> None:
+    intake = facts("C1")
+    del intake["partner"]["vendor"]
+    await vetted(desk, intake)
+    done = await desk.system(KE, "vetting", "confirm", at("2026-03-03"), [Event(type="vendor.confirmed")])
+    assert rules(done.findings) == {"no_vendor"}
+    (task,) = await desk.open(KE, "vetting", at("2026-03-02"), Opening(kind="set_up_vendor"))
+    event = Event(type="vendor.account_changed", data={"result": "mismatch"})
+    said = {"comment": "c", "message_to_partner": "m", "reason_code": "other"}
+    done = await desk.decide(task, "ke.011", "vendor_officer", "mismatch", at("2026-03-02"), [event], subject=KE, **said)
+    assert not done.refused, done.findings
+    assert await desk.row("vendor", KE) is None
+
+
+async def test_a_granted_partner_without_a_vendor_still_needs_one(desk: Desk) -> None:
+    intake = facts("C2")
+    intake["partner"].pop("vendor", None)
+    case = await desk.taken(intake)
+    partner = (await desk.case(case))["partner_subject"]
+    asked = await desk.ask(case, at("2026-03-01", "08:01"))
+    assert (asked.state, [start.workflow for start in asked.starts]) == ("granted", ["Vetting"])
+    begun = await desk.begin(partner, "vetting", at("2026-03-01", "08:02"))
+    assert ([need["kind"] for need in begun["needed"]], begun["unconcluded"]) == (["set_up_vendor"], False)
+
+
+async def test_invariant_9_an_assessment_of_the_year_9999_is_refused_never_an_exception(desk: Desk) -> None:
+    await vetted(desk)
+    data = REUSE | {"verified_on": "9999-12-31"}
+    done = await element(desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=data)
+    assert rules(done.findings) == {"date_in_future"}

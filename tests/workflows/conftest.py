@@ -1,17 +1,19 @@
 """A worker on a task queue of its own with the effects in memory, and people who speak to what runs there."""
 
+import asyncio
 import itertools
 import os
 import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkflowRunner
 
 from schemas.engine import CaseView, Clock, StageInput, StageOutcome, Tick, Ticked
@@ -59,13 +61,34 @@ class Running:
         return await self.handle.execute_update("submit_message", Message(kind=kind, **said), result_type=Answer)
 
     async def later(self, days: float) -> Ticked:
-        """The practice clock moves; everything that is due has happened when this returns."""
+        """The practice clock moves on and stops at each due moment on the way; everything due has happened when this returns."""
+        until = self.offset + timedelta(days=days)
+        ticked = await self.jump(0)
+        while ticked.next is not None and (offset := ticked.next - datetime.now(UTC) + timedelta(milliseconds=1)) < until:
+            self.offset = max(self.offset, offset)
+            ticked = await self.jump(0)
+        self.offset = until
+        return await self.jump(0)
+
+    async def jump(self, days: float) -> Ticked:
+        """The practice clock moves at once. What has ended has nothing left to do."""
         self.offset += timedelta(days=days)
-        return await self.handle.execute_update("advance_clock", Tick(offset=self.offset), result_type=Ticked)
+        return await self.tick() or Ticked()
+
+    async def tick(self) -> Ticked | None:
+        """What is due at the time of the clock happens; None if it runs no more."""
+        try:
+            return await self.handle.execute_update("advance_clock", Tick(offset=self.offset), result_type=Ticked)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        except WorkflowUpdateFailedError:  # it closed while we asked
+            pass
+        return None
 
     async def settled(self) -> Ticked:
         """Nothing that was sent is left to be done."""
-        return await self.later(0)
+        return await self.jump(0)
 
     async def outcome(self) -> StageOutcome:
         return StageOutcome.model_validate(await self.handle.result())
@@ -77,6 +100,44 @@ class Running:
     async def open(self) -> list[str]:
         """Its open tasks, kind and whom, as the workflow itself has them."""
         return sorted(" ".join(filter(None, (t["kind"], t["whom"]))) for t in (await self.state())["tasks"])
+
+
+class Play:
+    """A case with its stages, on one practice clock."""
+
+    def __init__(self, bench: "Bench", case: Running) -> None:
+        self.bench, self.case, self.offset = bench, case, timedelta(0)
+
+    def stage(self, stage: str, round_: int = 1) -> Running:
+        start = StageInput(subject=self.case.start.subject, stage=stage, round=round_)
+        running = Running(self.bench.client.get_workflow_handle(f"{self.case.handle.id}.{stage}"), start, self.bench.keys)
+        running.offset = self.offset
+        return running
+
+    async def settled(self) -> datetime | None:
+        """Nobody has anything left to do at this time; the next moment at which somebody has."""
+        gone: set[str] = set()
+        while True:
+            runs = [self.case, *map(self.stage, ("document", "review", "approval", "cash"))]
+            self.case.offset = self.offset
+            ticked = dict(zip((r.handle.id for r in runs), await asyncio.gather(*(r.tick() for r in runs)), strict=True))
+            answers = [t for t in ticked.values() if t]
+            closed = {id_ for id_, t in ticked.items() if t is None}
+            # a child that has closed and that its case believes to be running is news on its way
+            quiet = closed == gone and not any(t.worked or t.told or closed.intersection(t.running) for t in answers)
+            gone = closed
+            if quiet:
+                return min((t.next for t in answers if t.next), default=None)
+
+    async def later(self, days: float) -> None:
+        """The clock of the case and its stages moves on, and stops at each due moment on the way."""
+        until = self.offset + timedelta(days=days)
+        following = await self.settled()
+        while following and (offset := following - datetime.now(UTC) + timedelta(milliseconds=1)) < until:
+            self.offset = max(self.offset, offset)
+            following = await self.settled()
+        self.offset = until
+        await self.settled()
 
 
 class Bench:
@@ -100,12 +161,8 @@ class Bench:
         )
         return Running(handle, start, self.keys)
 
-    def stage_of(self, case: Running, stage: str, round_: int = 1) -> Running:
-        """A stage that a case has started."""
-        start = StageInput(subject=case.start.subject, stage=stage, round=round_)
-        running = Running(self.client.get_workflow_handle(f"{case.handle.id}.{stage}"), start, self.keys)
-        running.offset = case.offset
-        return running
+    async def case(self) -> Play:
+        return Play(self, await self.start("Agreement", "case", view=self.effects.view.model_copy(update={"status": "received"})))
 
     async def keep(self, running: Running, name: str) -> None:
         """With `pytest --record`: this history is one that every later release must replay."""

@@ -55,13 +55,15 @@ class FakeEffects(Effects):
     """A record in a dictionary.
 
     `facts` by stage; `refuse` may refuse a batch; `left_out` names optional groups that wait; `tells` are facts that an event settles;
-    `hints` are the cases that an event concerns; `crash_once` are keys whose write is committed and then crashes.
+    `ending` is the status that an event leaves a stage's facts with; `hints` are the cases that an event concerns; `crash_once` are keys
+    whose write is committed and then crashes; `words` are what the bank says of its n-th order.
     """
 
     facts: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
-    refuse: Callable[[Batch], list[Finding]] = staticmethod(lambda batch: [])
+    refuse: Callable[[Batch], list[Finding]] = field(default_factory=lambda: FakeEffects.nothing)
     left_out: set[str] = field(default_factory=set)
     tells: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ending: dict[str, tuple[str, str]] = field(default_factory=dict)
     hints: dict[str, list[str]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=lambda: [Asked(state="granted")])
     hits: list[str] = field(default_factory=list)
@@ -236,6 +238,9 @@ class FakeEffects(Effects):
         data: dict[str, Any] = said.data if said and isinstance(said.data, dict) else {}
         for event in events:
             facts |= self.tells.get(event.type, {})
+            if event.type in self.ending:
+                stage, status = self.ending[event.type]
+                self.facts[stage] = self.facts[stage] | {"status": status}
             match event.type:
                 case "case.status_changed":
                     to = event.data["to"]

@@ -1,0 +1,188 @@
+"""`pca import cbpf`: the rows of an OCHA ProjectSummary file, one case a row. What a row means stands in `policy/cbpf.py`.
+
+Nothing of a row is printed but its code and what was found; the report goes only where it is asked for.
+"""
+
+import asyncio
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.intake import Outcome, connected, join_clock
+from cli.output import DONE, INVALID, Lines, Stopped, as_json, say, stop, table
+from cli.servers import database, find
+from schemas.findings import Finding
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from policy.cbpf import Mapped
+
+
+def _mapped(file: Path, shift: str, over: str, only: str | None, limit: int | None) -> "list[Mapped]":
+    """The rows asked for, as intakes, in the order of import. Raises `Stopped` (2) with every fault of the file and its line."""
+    from policy import cbpf
+
+    try:
+        rows = cbpf.read(file)
+    except cbpf.Unreadable as error:
+        raise Stopped(INVALID, error.faults, title=f"{file} cannot be read, and nothing of it was taken:") from error
+    except OSError as error:
+        step = "the masters are published with the file, and lie beside it"
+        raise stop(INVALID, "file_missing", f"{error.filename}: {error.strerror}.", next_step=step) from error
+    today = datetime.now(UTC).date() if shift == "today" else None
+    found = cbpf.intakes(rows, today=today, over_12_months="refuse" if over == "refuse" else "standard")
+    return [item for item in found if only is None or item.row.reserve == (only == "reserve")][:limit]
+
+
+async def _load_offices(pool: "asyncpg.Pool", mapped: "list[Mapped]", today: date | None) -> list[str]:
+    """Generated office files for countries that the record has none of; an office's own file is never replaced."""
+    from activities import versions
+    from policy import cbpf
+
+    there = {row["name"] for row in await pool.fetch("SELECT DISTINCT name FROM versioned WHERE kind = 'office'")}
+    offices = [office for office in cbpf.offices(mapped, today=today) if office.iso2 not in there]
+    return [(await versions.load_office(pool, office)).name for office in offices]
+
+
+async def _import(mapped: "list[Mapped]", *, clock: str, rate: float, today: date | None, quiet: bool) -> list[Outcome]:
+    from worker import doors
+
+    servers = find()
+    client = await connected(servers)
+    outcomes: list[Outcome] = []
+    async with database(servers) as pool:
+        if clock and mapped:
+            await join_clock(pool, servers, clock, min(item.intake.submitted_on for item in mapped).isoformat())
+        made = await _load_offices(pool, mapped, today)
+        if made and not quiet:
+            say(f"office files generated for {', '.join(made)}")
+        with Lines(len(mapped), "importing", quiet=quiet) as lines:
+            for item in mapped:
+                outcome = Outcome(item.row.code, "refused", findings=list(item.findings))
+                if not item.refused:
+                    # one after another: a partner's first row opens its PCA
+                    taken = await doors.submit(pool, client, item.intake, clock=clock)
+                    state = "repeated" if taken.repeated else "taken" if taken.reference else "refused"
+                    outcome = Outcome(item.row.code, state, taken.reference, taken.workflow, [*item.findings, *taken.findings])
+                outcomes.append(outcome)
+                lines.told(_line(outcome))
+                if rate:
+                    await asyncio.sleep(1 / rate)
+    return outcomes
+
+
+def _rules(outcome: Outcome) -> list[str]:
+    """What barred a row."""
+    return sorted({finding.rule for finding in outcome.findings if finding.severity == "refusal"})
+
+
+def _line(outcome: Outcome) -> str:
+    match outcome.state:
+        case "taken":
+            return f"{outcome.label}: taken as {outcome.reference}"
+        case "repeated":
+            return f"{outcome.label}: is {outcome.reference} already; nothing changed"
+        case _:
+            return f"{outcome.label}: refused: {', '.join(_rules(outcome))}"
+
+
+def _write_report(path: Path, mapped: "list[Mapped]", outcomes: Sequence[Outcome]) -> None:
+    """A line a row: what became of it, why, what was found, and which facts were assumed."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("code", "line", "state", "reference", "refused_by", "found", "assumed_facts"))
+        for item, outcome in zip(mapped, outcomes, strict=True):
+            found = "; ".join(f"{finding.rule}: {finding.message}" for finding in outcome.findings)
+            assumed = ", ".join(item.intake.assumed_facts)
+            row = (outcome.label, item.row.line, outcome.state, outcome.reference, " ".join(_rules(outcome)), found, assumed)
+            writer.writerow(row)
+
+
+def _counts(mapped: "list[Mapped]") -> dict[str, int]:
+    from policy import cbpf
+    from policy import pack as packs
+
+    standard = max((pack for pack in packs.catalogue() if pack.track == "standard"), key=lambda pack: (pack.effective_on, pack.id))
+    return cbpf.count(mapped, standard)
+
+
+@click.group("import")
+def import_() -> None:
+    """Bring files of other systems in."""
+
+
+@import_.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="Only count what would be taken and refused; needs no server.")
+@click.option("--only", type=click.Choice(["standard", "reserve"]), default=None, help="Only rows of this kind of allocation.")
+@click.option("--limit", type=click.IntRange(min=1), default=None, help="At most so many rows.")
+@click.option(
+    "--shift",
+    type=click.Choice(["today", "none"]),
+    default="today",
+    show_default=True,
+    help="Move each row's dates so that it is submitted today.",
+)
+@click.option(
+    "--over-12-months",
+    "over",
+    type=click.Choice(["standard", "refuse"]),
+    default="standard",
+    show_default=True,
+    help="What becomes of a Reserve row of more than 12 months.",
+)
+@click.option("--rate", type=click.FloatRange(min=0), default=0.0, help="At most so many rows a second; 0: as fast as it goes.")
+@click.option("--clock", default="", metavar="NAME", help="Practice clock the cases join; made on the first submission day if new.")
+@click.option("--report", type=click.Path(dir_okay=False, writable=True, path_type=Path), default=None, help="Write a CSV line a row.")
+@click.option("--json", "json_", is_flag=True, help="The counts as JSON.")
+def cbpf(
+    file: Path,
+    check: bool,
+    only: str | None,
+    limit: int | None,
+    shift: str,
+    over: str,
+    rate: float,
+    clock: str,
+    report: Path | None,
+    json_: bool,
+) -> int:
+    """Intake from FILE, an OCHA ProjectSummary file: one case a row, with a report of what was refused and why.
+
+    The same rows again take nothing, and say so. Exit code 0 also if rows were refused: the report says which.
+    """
+    mapped = _mapped(file, shift, over, only, limit)
+    if check:
+        counts = _counts(mapped)
+        if json_:
+            as_json(counts)
+        else:
+            table(("what", "rows"), list(counts.items()), title=file.name)
+        if report:
+            _write_report(report, mapped, [_expected(item) for item in mapped])
+        return DONE
+    today = datetime.now(UTC).date() if shift == "today" else None
+    outcomes = asyncio.run(_import(mapped, clock=clock, rate=rate, today=today, quiet=json_))
+    if report:
+        _write_report(report, mapped, outcomes)
+    states: dict[str, Any] = dict.fromkeys(("taken", "repeated", "refused"), 0) | Counter(outcome.state for outcome in outcomes)
+    refused = Counter(rule for outcome in outcomes if outcome.state == "refused" for rule in _rules(outcome))
+    if json_:
+        as_json({"rows": len(outcomes), **states, "refused_by": dict(refused)})
+    else:
+        table(("what", "rows"), [*states.items(), *((f"refused by {rule}", number) for rule, number in refused.most_common())])
+    return DONE
+
+
+def _expected(item: "Mapped") -> Outcome:
+    findings: list[Finding] = list(item.findings)
+    return Outcome(item.row.code, "refused" if item.refused else "fits", findings=findings)
+
+
+COMMANDS = (import_,)
