@@ -271,6 +271,8 @@ async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, p
         expires = element["valid_until"]
         if expires is None or element["source"] in ("assumed", "deferred") or not dates.signed_on <= expires < dates.end:
             continue
+        if element["element"] == "declaration":  # it ends with the PCA, and the next PCA brings the next one
+            continue
         await create(
             s,
             "assessment_renewal",

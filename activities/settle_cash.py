@@ -15,6 +15,7 @@ from typing import Any
 
 from activities import guards
 from activities.payments import said_by_bank
+from activities.screen import vetting_start
 from activities.settle_obligations import create, met
 from activities.settle_vetting import account_hash
 from activities.settling import Draft, Row, Settling, judges, settles
@@ -561,20 +562,8 @@ async def anomaly(s: Settling, event: Draft) -> None:
         event.data |= {"amount": str(said[0]), "currency": said[1]}
         surplus = said[0] if event.data["kind"] in ("twice", "not_ordered") else said[0] - order["amount"]
         event.data["difference"] = str(surplus) if said[1] == order["currency"] else None
-    if event.data["kind"] == "unknown" and order["state"] in ("ordered", "accepted"):
-        s.append("payment.ordered", _state_of(order, "unknown"))
     if event.data["kind"] == "late":
         s.append("payment.accepted", {"order": order["order"]})
-
-
-def _state_of(order: Row, state: str) -> dict[str, Any]:
-    """The order again, whole, in another state."""
-    keys = ("order", "instalment", "currency", "account_ref", "vendor_number")
-    return {key: order[key] for key in keys} | {
-        "amount": str(order["amount"]),
-        "value_date": order["value_date"].isoformat(),
-        "state": state,
-    }
 
 
 @judges("resolve_payment_problem", locks=("umbrella", "partner"))
@@ -639,7 +628,9 @@ async def resolved(s: Settling, event: Draft) -> None:
             await _book_other_amount(s, order)
         case "correct_account":
             case = await s.case()
-            s.append("vendor.account_changed", {"result": "asked", "order": order["order"]}, case["partner_subject"])
+            # it is set up and confirmed anew, by two people; until then nothing is paid to this partner
+            s.append("vendor.account_changed", {"result": "refused", "order": order["order"]}, case["partner_subject"])
+            s.start(await vetting_start(s.db, case["partner_subject"], track=s.batch.track, clock=s.batch.clock))
 
 
 async def _book_other_amount(s: Settling, order: Row) -> None:

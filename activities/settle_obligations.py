@@ -120,10 +120,9 @@ async def clock_of(s: Settling) -> Clock:
 
 
 def following(kind: str, level: int, pack: Pack) -> tuple[str, ...]:
-    """The consequences of a step: 1 is the second moment of a kind that has one, every other level the due moment, at once or after its grace."""
-    return obligations.consequences(
-        kind, pack, obligations.SECOND[kind][0] if level == SECOND_LEVEL and kind in obligations.SECOND else "overdue"
-    )
+    """The consequences of a step: the second moment of a kind that has one, or (every other level) the due moment."""
+    second = level == SECOND_LEVEL and kind in obligations.SECOND
+    return obligations.consequences(kind, pack, obligations.SECOND[kind][0] if second else "overdue")
 
 
 # Obligations ----------------------------------------------------------------------------------------------------------------------

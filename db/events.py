@@ -25,7 +25,7 @@ LOG = frozenset(
         "concern.answered", "concern.raised", "conflict.declared", "conflict.resolved", "contingency.activated", "delegation.ended",
         "delegation.recorded", "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected",
         "intake.repeated", "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.decision_asked",
-        "obligation.refused", "obligation.reminded", "payment.anomaly", "payment.problem_resolved", "payment.recovered", "report.late",
+        "obligation.refused", "obligation.reminded", "payment.problem_resolved", "payment.recovered", "report.late",
         "review.not_ratified", "review.question_answered", "review.question_asked", "review.ratified", "screening.hit_reopened",
         "screening.second_check_asked", "task.claimed", "task.noted", "task.unclaimed", "vetting.information_provided",
         "vetting.information_requested", "vetting.joined", "vetting.started",

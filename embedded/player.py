@@ -107,7 +107,7 @@ class Player:
     pool: asyncpg.Pool
     client: Client
     bank_url: str
-    told: Callable[[Play, str], None] = lambda play, line: print(play.case, line)
+    told: Callable[[Play, str], None]
 
     async def play(self, play: Play) -> None:
         """From submission to the last day of the play. Errors: `PlayFailed`."""

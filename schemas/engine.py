@@ -37,7 +37,7 @@ class Ticked(Tolerant):
     next: datetime | None = None
     worked: int = 0
     told: list[str] = Field(default_factory=list, description="workflows it signalled or started since the last tick")
-    running: list[str] = Field(default_factory=list, description="children it believes to be running: one that has closed is news on its way")
+    running: list[str] = Field(default_factory=list, description="children it believes to run: one that has closed is news on its way")
 
 
 class Cause(Tolerant):
@@ -101,7 +101,7 @@ class Event(Tolerant):
     )
     optional: str = Field(
         default="",
-        description="name of a group that is left out whole, and named in `left_out`, while a condition of it is unmet (a finding of severity wait)",
+        description="name of a group that is left out whole, and named in `left_out`, while a condition of it is unmet (severity wait)",
     )
 
 

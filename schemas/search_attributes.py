@@ -5,7 +5,6 @@ everybody who may list workflows: they must never hold names of people, or amoun
 """
 
 from datetime import datetime
-
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate

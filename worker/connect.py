@@ -103,6 +103,7 @@ async def connect_pool(
             max_size=size,
             timeout=10,
             command_timeout=5,
+            statement_cache_size=400,  # the record alone has a statement for each event type
             init=init,
             server_settings={"application_name": name, "timezone": "UTC"},
         )

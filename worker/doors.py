@@ -183,7 +183,9 @@ async def _from_the_record(pool: asyncpg.Pool, receipt: str) -> Answer:
 async def tick(client: Client, workflow: str, clock: str, offset: timedelta) -> Ticked | None:
     """Move one workflow's practice clock; None if it runs no more."""
     try:
-        ticked: Ticked = await client.get_workflow_handle(workflow).execute_update("advance_clock", Tick(offset=offset, clock=clock), result_type=Ticked)
+        ticked: Ticked = await client.get_workflow_handle(workflow).execute_update(
+            "advance_clock", Tick(offset=offset, clock=clock), result_type=Ticked
+        )
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None

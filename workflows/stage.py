@@ -363,6 +363,7 @@ class Stage:
             return None
         self.cause = Cause(task=task.id if task else "", actor=said.actor)
         self._last = [*self._last[-4:], f"{said.actor} ({said.role}): {heard.kind} {heard.verdict}".rstrip()]
+        self.show()
         self._reply(heard, counted=True, findings=done.findings, repeated=done.repeated)
         await self._tell(done.look_again, done.starts)
         return done

@@ -370,7 +370,7 @@ async def test_a_decided_task_is_reminded_of_no_more(bench: Bench, document: Run
 async def test_the_clock_of_real_life_cannot_be_moved(bench: Bench) -> None:
     bench.effects.view = CaseView(version=1, status="drafting", clock=Clock())
     document = await bench.start("ProgrammeDocument", "document")
-    await document.later(300)
+    await document.jump(300)
     assert bench.effects.events() == ["document.version_stored"]
 
 

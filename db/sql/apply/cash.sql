@@ -94,6 +94,12 @@ FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order';
 -- Keys: order, instalment, why.
 UPDATE payment_order o SET state = 'refused' FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order';
 
+-- name: payment.anomaly
+-- Keys: order, instalment, kind (twice, other_amount, unknown, late, not_ordered), bank_reference, amount, currency, difference. No entry in the
+-- ledger; only what nobody can say of an order is kept with it.
+UPDATE payment_order o SET state = 'unknown'
+FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order' AND e.d->>'kind' = 'unknown' AND o.state IN ('ordered', 'accepted');
+
 -- name: payment.cancelled
 -- A release that will not be paid is taken back. Keys: order, instalment, amount, currency.
 , o AS (UPDATE payment_order o SET state = 'cancelled' FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order')
