@@ -179,6 +179,8 @@ async def resumed(s: Settling, event: Draft) -> None:
 
 @judges("message:suspend")
 async def may_suspend(s: Settling) -> None:
+    if kind_of(s.batch.subject) != "case":
+        return  # a PCA has a table of its own
     case = await s.case()
     _overlay(
         s,

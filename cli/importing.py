@@ -98,7 +98,8 @@ def _write_report(path: Path, mapped: "list[Mapped]", outcomes: Sequence[Outcome
         writer = csv.writer(file)
         writer.writerow(("code", "line", "state", "reference", "refused_by", "found", "assumed_facts"))
         for item, outcome in zip(mapped, outcomes, strict=True):
-            found = "; ".join(f"{finding.rule}: {finding.message}" for finding in outcome.findings)
+            # the file and the door may find the same
+            found = "; ".join({finding.rule: f"{finding.rule}: {finding.message}" for finding in outcome.findings}.values())
             assumed = ", ".join(item.intake.assumed_facts)
             row = (outcome.label, item.row.line, outcome.state, outcome.reference, " ".join(_rules(outcome)), found, assumed)
             writer.writerow(row)

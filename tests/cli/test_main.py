@@ -34,7 +34,8 @@ def test_help_takes_less_than_a_second_of_work(pca: Pca) -> None:
     "arguments",
     [
         ("list",), ("tasks",), ("show", "KEN/2026/0007"), ("migrate",), ("worker",), ("audit", "verify"), ("clock", "show"),
-        ("sanctions", "list"), ("decide", "T", "--as", "a", "--role", "r", "--verdict", "v"), ("tell", "R", "hold", "--as", "a", "--role", "r"),
+        ("sanctions", "list"), ("decide", "T", "--as", "a", "--role", "r", "--verdict", "v"),
+        ("tell", "R", "hold", "--as", "a", "--role", "b"),
     ],
 )  # fmt: skip
 def test_without_a_server_a_command_says_what_to_start(pca: Pca, arguments: tuple[str, ...]) -> None:

@@ -155,6 +155,7 @@ class FakeEffects(Effects):
             if said:
                 self.receipts[batch.key] = (mark, done)
                 self.batches.append(batch.model_copy(update={"refused": findings, "events": []}))
+                self._crash(batch.key)
             return done
         kept = [e for e in batch.events if e.optional not in self.left_out or not e.optional]
         left_out = sorted({e.optional for e in batch.events if e.optional} & self.left_out)
@@ -181,11 +182,15 @@ class FakeEffects(Effects):
             view=self.view if batch.subject.startswith("case:") else None,
         )
         self.receipts[batch.key] = (mark, done)
-        if batch.key in self.crash_once:  # after its commit: the retry must find the receipt
-            self.crash_once.discard(batch.key)
-            self.crashed.append(batch.key)
-            raise RuntimeError("crashed after commit")
+        self._crash(batch.key)
         return done
+
+    def _crash(self, key: str) -> None:
+        """After the commit: the retry must find the receipt."""
+        if key in self.crash_once:
+            self.crash_once.discard(key)
+            self.crashed.append(key)
+            raise RuntimeError("crashed after commit")
 
     def _closed(self, batch: Batch) -> list[Finding]:
         """The record knows its tasks: what is decided or closed there is not decided again."""
