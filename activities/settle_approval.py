@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from activities import guards
-from activities.settle_obligations import create
+from activities.settle_obligations import create, met
 from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
 from db.sql import queries
@@ -175,7 +175,7 @@ async def signing(s: Settling) -> None:
 
 
 def _signer(s: Settling, item: dict[str, Any]) -> str:
-    """Who signed: named where another person records it, else the one who decides, or whom a delegate stands for."""
+    """Who signed: named where another person records it, else the one who decides."""
     return str(item.get("signed_by") or (s.decision.actor if s.decision else ""))
 
 
@@ -205,6 +205,8 @@ async def signature_recorded(s: Settling, event: Draft) -> None:
     if event.data["object"] == "pca":
         event.subject = case["umbrella"]
     event.data["signed_by"] = _signer(s, event.data)
+    if event.data["object"] == "document" and event.data["side"] == "partner":
+        await met(s, "partner_acceptance_record", case["subject"], by="sign_as_partner:sign")
 
 
 @settles("document.signed", locks=("umbrella", "partner"))

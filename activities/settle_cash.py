@@ -495,7 +495,9 @@ async def confirmed(s: Settling, event: Draft) -> None:
     booked, at = event.data.pop("booked", None), event.data.pop("at", None)
     if booked is None:
         said = await _said(s, event)
-        if said is not None and said != (order["amount"], order["currency"]):
+        if said is None:
+            s.refuse("not_said", "The record holds no such word of the bank.", path="bank_reference", source="ledger", next_step="Ask the bank.")
+        elif said != (order["amount"], order["currency"]):
             s.refuse(
                 "other_amount", f"The bank paid {said[0]:,.2f} {said[1]}.", source="stages 8", next_step="Treat it as a payment anomaly."
             )

@@ -31,6 +31,9 @@ SQL = queries("obligations")
 NO_ANCHORS: Mapping[str, date] = MappingProxyType({})
 """Nothing that a due date could count from has happened."""
 
+RENEWS = frozenset({"sign", "provide", "verified", "positive", "rate", "reuse"})
+"""Verdicts that leave an element with a new validity."""
+
 SECOND_LEVEL = 1
 """Level of the second moment of a kind that has one (six months without a report, the final rating)."""
 GRACE_LEVEL = 10
@@ -189,6 +192,19 @@ async def lifted(s: Settling, event: Draft) -> None:
     """Its consequences end, and only its own."""
     event.data.setdefault("by", s.actor)
     await _lift(s, event.data["obligation"])
+
+
+@settles("vetting.element_recorded")
+async def assessed(s: Settling, event: Draft) -> None:
+    """An assessment that was owed has come: what the pack says it meets is met, and the renewal of that element."""
+    decision, task = s.decision, s.task_row
+    if decision is None or task is None:
+        return
+    pack, renewal = await s.pack(), obligation_id(owner_of(event.subject), "assessment_renewal", event.data["element"])
+    for row in await s.db.fetch(SQL["obligations_open"], event.subject):
+        renewed = row["id"].startswith(f"{renewal}:") and decision.verdict in RENEWS
+        if renewed or obligations.met_by(row["kind"], task["kind"], decision.verdict, pack):
+            s.append("obligation.met", {"obligation": row["id"], "by": f"{task['kind']}:{decision.verdict}"}, event.subject)
 
 
 @settles("obligation.extended", locks=("partner",))

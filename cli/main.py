@@ -39,7 +39,6 @@ def main() -> None:
     """Run the command of `sys.argv` and leave with its exit code."""
     code = run(sys.argv[1:])
     _flush()
-    # Not sys.exit: threads of a client that is gone must not hold the process, and its finalisation is where it aborts.
     time.sleep(BEFORE_EXIT)
     sys.exit(code)
 
@@ -94,7 +93,16 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
             return UNREACHABLE, [_finding("schema_unknown", "The database is not at the schema of this release.", "run `pca migrate`")]
         case _ if "UnknownSchema" in names:
             return UNREACHABLE, [_finding("schema_unknown", said, "run `pca migrate`")]
-        case _ if names & {"NoAnswer", "RPCError", "RecordUnreachable", "ConnectionDoesNotExistError", "OperationalError"}:
+        case _ if names & {
+            "NoAnswer",
+            "RPCError",
+            "WorkflowUpdateRPCTimeoutOrCancelledError",
+            "ConnectionError",
+            "TimeoutError",
+            "RecordUnreachable",
+            "ConnectionDoesNotExistError",
+            "OperationalError",
+        }:
             return UNREACHABLE, [_finding("no_answer", said.splitlines()[0], "see `pca doctor`; repeating the command is safe")]
         case _ if "EmbeddedError" in names:
             return UNREACHABLE, [_finding("embedded_stack", said, "see its logs in the stack's folder, or `pca down`")]

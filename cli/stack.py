@@ -1,8 +1,9 @@
 """`pca up`, `pca down`, `pca demo`: the embedded servers on this machine. Nothing here knows a rule or a case."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -101,7 +102,7 @@ async def _demo(chosen: tuple[str, ...], keep: bool, json_: bool) -> int:
         async with Stack(None, practice=True, keep=keep) as stack:
             await prepare(stack.database_url)
             await stack.start_worker()
-            code = await _played(stack, chosen, json_)
+            code = await _interruptible(_played(stack, chosen, json_))
             if keep:
                 say(f"kept running; Temporal UI {stack.ui_url}; PCA_STACK={stack.folder} leads commands here; Ctrl-C stops it")
                 await stack.until_stopped()
@@ -109,6 +110,18 @@ async def _demo(chosen: tuple[str, ...], keep: bool, json_: bool) -> int:
     except StackInterrupted as interrupted:
         say("stopped in order")
         return 128 + interrupted.signal
+
+
+async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
+    """`work`, of which a cancellation is one: Temporal's client turns one that comes while it waits into an error of its own."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    return task.result()
 
 
 async def _played(stack: "Stack", chosen: tuple[str, ...], json_: bool) -> int:

@@ -109,6 +109,9 @@ class CaseStage(Stage):
     async def vetted(self) -> bool:
         """Ask for the partner's clearance until the record grants or refuses it; a hint or a day later, ask again."""
         while not self.view.ended:
+            if self.held:
+                await self.attend()
+                continue
             asked = await self.ask("vetting")
             if asked.state == "granted":
                 self.cause = asked.cause

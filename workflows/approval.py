@@ -46,7 +46,7 @@ class ApprovalStage(Stage):
             if isinstance(heard, Heard):
                 if result := await self.answer(heard):
                     return await self.close(result)
-            elif all_signed and not (await self.record("signed", self.signing(""))).refused:
+            elif all_signed and not self.held and not (await self.record("signed", self.signing(""))).refused:
                 return await self.close("signed")
 
     @property

@@ -625,7 +625,7 @@ class Stage:
         while True:
             await self._answer_all()
             await workflow.wait_condition(workflow.all_handlers_finished)
-            if not self.inbox and not self.ticks:
+            if not (self.inbox or self.odd or self.ticks):
                 break
         return StageOutcome(result=result, facts={"cause": self.cause.model_dump(), **facts})
 
@@ -644,9 +644,12 @@ class Stage:
 
     async def continue_as_new(self) -> Never:
         """The same stage with a fresh history: tasks, receipts and state go along."""
-        while self.inbox or self.odd or self.ticks:
-            await self._answer_all_but_keep()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        while True:
+            while self.inbox or self.odd or self.ticks:
+                await self._answer_all_but_keep()
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not (self.inbox or self.odd or self.ticks):
+                break
         carried = Carried(
             tasks=list(self.tasks.values()),
             seen={receipt: ("+" if counted else "-") + mark for receipt, (mark, counted) in self.memory.answers.items()},

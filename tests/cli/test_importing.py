@@ -10,11 +10,11 @@ from policy import cbpf
 from tests.cli.conftest import Engine, Pca
 
 ROW = {
-    "PFId": "1", "AllNm": "First standard allocation", "PrjCode": "XX-25-S-NGO-1", "OPSCodeAgg": "", "EmgAgg": "", "AllYr": "2025", "AllSrc": "2",
+    "PFId": "1", "AllNm": "First standard allocation", "PrjCode": "XX-25-S-NGO-1", "AllYr": "2025", "AllSrc": "2",
     "OrgNm": "Example Water Society", "OrgTypeId": "1", "PrjTitle": "Wells for example villages", "AStrDt": "7/1/2025 12:00:00 AM",
     "AEndDt": "12/31/2025 12:00:00 AM", "PrjDur": "6 Months", "PrgBdg": "107000", "BgdDC": "85000", "BdgSC": "15000",
-    "PrjSubDt": "5/5/2025 9:00:00 AM", "BenAgg": "10##20##30##40", "PrjGM": "4", "PrjStsNm": "Ongoing", "PrjStsId": "1", "PrjStsCode": "ongoing",
-    "PartCode": "1.1", "ApprDt": "6/20/2025 9:00:00 AM",
+    "PrjSubDt": "5/5/2025 9:00:00 AM", "BenAgg": "10##20##30##40", "PrjGM": "4", "PrjStsNm": "Ongoing", "PrjStsId": "1",
+    "PrjStsCode": "ongoing", "PartCode": "1.1", "ApprDt": "6/20/2025 9:00:00 AM",
 }  # fmt: skip
 FUND = {"PFId": "1", "PFName": "Kenya example fund", "PFAbbrv": "KE1", "PFLat": "0", "PFLong": "0", "PFCountryCode": "KE"}
 
@@ -87,7 +87,7 @@ async def test_what_fits_is_taken_once_and_the_report_says_why_the_rest_was_not(
     report = file.parent / "report.csv"
     first = await engine.pca("import", "cbpf", str(file), "--only", "standard", "--report", str(report), "--json")
     assert (first.code, first.json["taken"], first.json["refused"]) == (0, 1, 1), first
-    rows = {row["code"]: row for row in csv.DictReader(report.open())}
+    rows = {row["code"]: row for row in csv.DictReader(report.read_text().splitlines())}
     assert rows["XX-25-S-NGO-1"]["reference"].startswith(f"COL/{date.today().year}/")
     assert rows["XX-25-S-GOV-3"]["refused_by"] == "partner_type_not_cso"
     assert rows["XX-25-S-NGO-1"]["assumed_facts"]

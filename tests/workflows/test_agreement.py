@@ -284,6 +284,18 @@ async def test_invariant_8_a_hold_stops_the_stage_wherever_it_is_and_it_goes_on_
     assert "task.reminded" in bench.effects.events()
 
 
+async def test_invariant_8_a_case_on_hold_does_not_go_on_when_its_partner_is_cleared(bench: Bench) -> None:
+    bench.effects.asked = [Asked(state="waiting"), Asked(state="granted")]
+    play = await bench.case()
+    await play.case.say("hold", data={"reason": "flood", "until": day(40)})
+    await play.case.handle.signal("look_again")
+    await play.later(3)
+    assert bench.effects.view.status == "vetting"
+    assert (await play.case.say("resume")).counted
+    await play.settled()
+    assert bench.effects.view.status == "drafting"
+
+
 async def test_a_hold_is_reviewed_before_it_ends_and_ends_by_itself(bench: Bench) -> None:
     play = await in_drafting(bench)
     await play.case.say("hold", data={"reason": "flood", "until": day(10)})

@@ -160,3 +160,16 @@ async def test_a_hold_stops_approval_and_signature(bench: Bench) -> None:
     assert [f.rule for f in (await stage.decide("sign_for_office", "sign", data=SIGNED)).findings] == ["on_hold"]
     await stage.handle.signal("case_changed", bench.effects.change(held=False))
     await stage.agreed("sign_for_office", "sign", data=SIGNED)
+
+
+async def test_invariant_8_a_hold_between_the_signatures_and_what_is_missing_stops_the_last_step(bench: Bench) -> None:
+    stage = await approved(bench)
+    bench.effects.left_out = {"signed"}
+    await stage.agreed("sign_as_partner", "sign", data=SIGNED)
+    await stage.agreed("sign_for_office", "sign", data=SIGNED)
+    bench.effects.left_out = set()
+    await stage.handle.signal("case_changed", bench.effects.change(held=True))
+    await stage.later(3)
+    assert bench.effects.view.status == "in_signature"
+    await stage.handle.signal("case_changed", bench.effects.change(held=False))
+    assert (await stage.outcome()).result == "signed"
