@@ -15,6 +15,11 @@ with workflow.unsafe.imports_passed_through():
 OUTCOMES = {"accept": "obligation.met", "extend": "obligation.extended", "write_off": "obligation.written_off"}
 
 
+RATIFYING = frozenset({"prepare_review", "give_opinion", "ratify_emergency_review"})
+RATIFIERS = 3
+"""How many people look at the file of an emergency review before it is ratified (casebook 1, task 28)."""
+
+
 class ObligationsStage(Stage):
     held_with_case = False
 
@@ -30,10 +35,40 @@ class ObligationsStage(Stage):
                 await self.continue_as_new()
             heard = await self.hear()
             if isinstance(heard, Heard):
+                if await self.ratified(heard):
+                    stale = heard.kind == "ratify_emergency_review"
+                    continue
                 await self.answer(heard)
             elif isinstance(heard, Fell):
                 await self.fell(heard)
             stale = heard is None or not self.tasks
+
+    async def ratified(self, heard: Heard) -> bool:
+        """The full review after the fact: three people look at what one has recommended, then the overall approver ratifies."""
+        match heard.kind, heard.verdict:
+            case "prepare_review", "convene":
+                named = Event(type="review.ratification_convened", take=["members", "overall_approver"])
+                if done := await self.count(
+                    heard, [named], [Opening(kind="give_opinion", each="members", data={"purpose": "ratification"})]
+                ):
+                    self.state |= {"approver": done.facts["overall_approver"], "ratifying": 0}
+            case "give_opinion", verdict if verdict != "recuse":
+                spoken = int(self.state.get("ratifying", 0)) + 1
+                event = Event(
+                    type="review.opinion_given",
+                    data={"round": self.start.round, "member": heard.whom, "verdict": verdict, "purpose": "ratification"},
+                    take=["answers", "conditions"],
+                )
+                enough = [Opening(kind="ratify_emergency_review", candidates=[self.state["approver"]])] if spoken == RATIFIERS else []
+                if await self.count(heard, [event], enough):
+                    self.state["ratifying"] = spoken
+            case "ratify_emergency_review", "not_ratify":
+                await self.count(heard, [Event(type="review.not_ratified")])
+            case "ratify_emergency_review", _:
+                await self.count(heard, [Event(type="review.ratified", data={"verdict": heard.verdict}, take=["conditions"])])
+            case _:
+                return False
+        return True
 
     async def look(self) -> None:
         """Open what was created, close what was met elsewhere (a report met the duty to report)."""
@@ -53,10 +88,12 @@ class ObligationsStage(Stage):
             for id_, c in conditions.items()
             if id_ not in have
         ]
+        if facts.get("ratification") and not any(t.kind in RATIFYING for t in self.tasks.values()):
+            opens.append(Opening(kind="prepare_review"))  # the file of an emergency review is looked at by a full committee afterwards
         gone = [
             Closing(task=task.id, why="met")
             for task in self.tasks.values()
-            if task.whom.split(" ")[0] not in wanted and task.whom.split(" ")[0] not in conditions
+            if task.kind not in RATIFYING and task.whom.split(" ")[0] not in wanted and task.whom.split(" ")[0] not in conditions
         ]
         if opens or gone:
             await self.record(

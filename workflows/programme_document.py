@@ -59,17 +59,19 @@ class DocumentStage(Stage):
                 await self.count(heard, [Event(type="document.returned", take=["version", "sha256"])], [self.turn("office_turn", heard)])
             case "partner_turn", "accept":
                 await self.accepted(heard, "partner", "office_turn")
+            case "office_turn", "accept_on_behalf":
+                # the partner asked in writing, or its turn has passed; its signature is never given on its behalf
+                await self.accepted(heard, "partner", "office_turn", on_behalf=True)
+            case "office_turn", "accept_and_submit":
+                accepted = Event(type="document.accepted", data={"side": "office"}, take=["sha256"])
+                return await self.count(heard, [accepted, *self.submission()]) is not None
             case "attach_annex", verdict:
                 event = Event(type="document.annex_attached", data={"annex": heard.whom, "verdict": verdict}, take=["sha256"])
                 await self.count(heard, [event])
             case "clear_clause_deviation", verdict:
                 await self.count(heard, [Event(type="clause.deviation_settled", data={"clause": heard.whom, "verdict": verdict})])
             case "submit_for_review", "submit":
-                events = [
-                    Event(type="review.submitted", data={"round": self.start.round}),
-                    Event(type="case.status_changed", data={"to": "in_review", "trigger": "submit_for_review"}),
-                ]
-                return await self.count(heard, events) is not None
+                return await self.count(heard, self.submission()) is not None
             case "submit_for_review", "unlock":
                 await self.count(heard, [Event(type="document.unlocked", data={"why": "unlock"})], [self.turn("office_turn", heard)])
             case "answer_question", "answer":
@@ -81,9 +83,15 @@ class DocumentStage(Stage):
                 await self.count(heard)
         return False
 
-    async def accepted(self, heard: Heard, side: str, other: str) -> None:
+    def submission(self) -> list[Event]:
+        return [
+            Event(type="review.submitted", data={"round": self.start.round}),
+            Event(type="case.status_changed", data={"to": "in_review", "trigger": "submit_for_review"}),
+        ]
+
+    async def accepted(self, heard: Heard, side: str, other: str, *, on_behalf: bool = False) -> None:
         """Both accept one hash: submission. One does: the court moves to the other."""
-        event = Event(type="document.accepted", data={"side": side}, take=["sha256"])
+        event = Event(type="document.accepted", data={"side": side} | ({"on_behalf": True} if on_behalf else {}), take=["sha256"])
         submission = Opening(kind="submit_for_review", whom=heard.whom, optional="both")
         await self.count(heard, [event], [submission, self.turn(other, heard).model_copy(update={"unless": "both"})])
 
