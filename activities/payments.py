@@ -81,7 +81,7 @@ async def ask_bank(pool: asyncpg.Pool, gateway: Gateway, order: Order) -> BankAn
     return BankAnswer(words=words)
 
 
-async def said_by_bank(conn: asyncpg.Connection, order: str, reference: str) -> dict[str, Any] | None:
+async def said_by_bank(conn: asyncpg.Connection | asyncpg.Pool, order: str, reference: str) -> dict[str, Any] | None:
     """What the bank said under that reference: {kind, amount (string), currency, at, reason}; None if it said nothing of the kind."""
     response = await conn.fetchval("SELECT response FROM receipt WHERE key = $1", f"bank:{order}:{reference}")
     return response if response is None or isinstance(response, dict) else json.loads(response)

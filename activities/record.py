@@ -536,11 +536,16 @@ def _each(s: Settling, opening: Opening) -> Iterable[Opening]:
 
 
 async def _waiting(s: Settling) -> list[str]:
-    """The cases that a task of this subject serves."""
+    """The cases that a task of this subject serves: those that wait for the partner, and those that live on with it."""
     if kind_of(s.batch.subject) == "case":
         return [s.batch.subject]
-    rows = await s.db.fetch('SELECT "case" FROM waiting WHERE subject = $1 ORDER BY since, "case"', s.batch.subject)
-    return [row["case"] for row in rows]
+    rows = await s.db.fetch(
+        """SELECT subject FROM "case" WHERE (partner_subject = $1 OR umbrella = $1) AND status <> ALL($2::text[])
+           UNION SELECT "case" FROM waiting WHERE subject = $1 ORDER BY 1""",
+        s.batch.subject,
+        sorted(ENDS),
+    )
+    return [row["subject"] for row in rows]
 
 
 def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Calendar, office: str, cases: list[str]) -> dict[str, Any]:

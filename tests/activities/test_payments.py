@@ -70,8 +70,7 @@ async def test_an_order_is_sent_as_recorded_and_confirmed_later(pool: asyncpg.Po
     assert [word.kind for word in answer.words] == ["accepted", "confirmed"]
     word = answer.words[1]
     assert word.same_amount
-    async with pool.acquire() as conn:
-        said = await said_by_bank(conn, order.order, word.reference)
+    said = await said_by_bank(pool, order.order, word.reference)
     assert said is not None
     assert (said["kind"], said["amount"], said["currency"]) == ("confirmed", "100.00", "KES")
 
