@@ -135,7 +135,8 @@ async def test_invariant_1_a_true_match_rejects_the_case_from_any_status_before_
 _BLOCK = "INSERT INTO block (id, subject, scope, cause, since) VALUES ('x', '{0}', '{1}', 'suspension', '2026-05-30')"
 _EARLIER = (
     "INSERT INTO instalment "
-    "(subject, instalment, period, modality, currency, requested, lines, state, account_ref, face_sha256, signed_by, requested_at) SELECT subject, 0, 1, modality, currency, 1, '[]', 'paid', account_ref, '', '', requested_at FROM instalment"
+    "(subject, instalment, period, modality, currency, requested, lines, state, account_ref, face_sha256, signed_by, requested_at) "
+    "SELECT subject, 0, 1, modality, currency, 1, '[]', 'paid', account_ref, '', '', requested_at FROM instalment"
 )
 _UNREPORTED = (
     "INSERT INTO period SELECT subject, 0, '2025-01-01', '2025-11-30' FROM period WHERE period = 1; "
@@ -558,7 +559,7 @@ async def test_invariant_6_no_two_duties_that_exclude_each_other_in_either_order
         "another": (("ke.x1", ""), ("ke.x2", "")),
     }
     for first, second in itertools.permutations(ACTS, 2):
-        for name, (one, two) in ways.items():
+        for name, (one, two) in ways.items() if apart(first, second) else [("oneself", ways["oneself"])]:
             async with undone(desk) as (attempt, _):
                 done = await act(attempt, first, one[0], 1, one[1])
                 assert done is not None
