@@ -25,14 +25,13 @@ from policy.obligations import BLOCKS
 from policy.pack import load
 from schemas.engine import Batch, Event, Opening, Recorded, Task
 from schemas.messages import Decision, Message
-from tests.acceptance.attempts import told_of, undone
+from tests.acceptance.attempts import approved, told_of, undone
 from tests.activities.desk import EXAMPLES, YES, Desk, at, facts, rules
 from tests.activities.test_screen import listed
 from tests.activities.test_settle_approval import PARTNER, UMBRELLA, approve, in_approval, in_signature, objects, sign, signing
 from tests.activities.test_settle_case import lift, made, notice, suspend
 from tests.activities.test_settle_cash import FIRST, active, bank_says, checked, confirm, ledger, paid, release, released
-from tests.activities.test_settle_document import drafting, standing, submitted
-from tests.activities.test_settle_review import MEMBERS, consolidate, convene, opinion
+from tests.activities.test_settle_document import drafting, standing
 
 CASE = "case:KEN/2026/0007"
 PACKS = {track: load(f"{track}-2026-01") for track in ("standard", "emergency")}
@@ -334,15 +333,7 @@ async def ready_to_sign(desk: Desk, start: str) -> str:
     intake = facts("C1")
     intake["document"]["start"] = start
     intake["document"].pop("reporting", None)
-    case = await drafting(desk, intake)
-    assert not (await submitted(desk, case)).refused
-    (task,) = await desk.open(case, "review", at("2026-03-03", "11:00"), Opening(kind="prepare_review"))
-    for opened in (await convene(desk, case, task, MEMBERS)).tasks:
-        await opinion(desk, case, opened)
-    assert not (await consolidate(desk, case, "recommend")).refused
-    await approve(desk, case, "document", "ke.006", "authorised_officer")
-    assert not (await approve(desk, case, "pca", "ke.008", "head_of_office", last=True)).refused
-    return case
+    return await approved(desk, intake)
 
 
 async def test_invariant_4_the_start_is_never_before_the_later_signature_in_whatever_order_they_come(desk: Desk) -> None:
