@@ -94,7 +94,8 @@ def _sent(order: str) -> str:
 async def _order(pool: asyncpg.Pool, number: str) -> asyncpg.Record:
     row = await pool.fetchrow('SELECT * FROM payment_order WHERE "order" = $1', number)
     if row is None:
-        raise ApplicationError(f"the record has no payment order {number}", type="order_unknown", non_retryable=True)
+        # retried: a stage that failed over it would take its whole case with it
+        raise ApplicationError(f"the record has no payment order {number}", type="order_unknown")
     return row
 
 

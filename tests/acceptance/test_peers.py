@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from activities import versions
-from activities.intake import Refused, Taken, take
+from activities.intake import Refused, Taken, read, take
 from policy import document, signature
 from schemas.engine import Batch, Event, Opening, Recorded
 from schemas.messages import Message
@@ -212,7 +212,7 @@ def test_c15_a_document_is_not_shortened_below_the_periods_that_its_activities_u
     assert set(rules(document.content(shortened, "simplified", STANDARD))) == {"activity_outside_document"}
 
 
-async def test_c18_the_partner_writes_in_its_own_court_only_and_never_after_the_signature(desk: Desk) -> None:
+async def test_c18_the_partner_writes_in_its_own_court_only_and_never_once_it_is_submitted(desk: Desk) -> None:
     case = await drafts.drafting(desk)
     row = await desk.case(case)
     data = {"version": row["document_version"], "sha256": row["document_sha256"], "changes": "see remarks"}
@@ -222,9 +222,15 @@ async def test_c18_the_partner_writes_in_its_own_court_only_and_never_after_the_
     done = await desk.decide(theirs, *who, "accept", at("2026-03-02"), subject=case, data={"sha256": data["sha256"]})
     assert rules(done.findings) == {"wrong_role"}
     (own,) = await desk.open(case, "document", at("2026-03-02", "07:00"), Opening(kind="partner_turn", whom="turn-2"))
+    accepted = Event(type="document.accepted", data={"side": "partner"}, take=["sha256"])
+    for status in ("in_review", "in_approval", "in_signature", "signed", "active", "ended"):
+        async with undone(desk) as (attempt, conn):
+            await conn.execute('UPDATE "case" SET status = $1', status)
+            for verdict, told in (("return_to_office", event), ("accept", accepted)):
+                said = {"data": data if verdict == "return_to_office" else {"sha256": data["sha256"]}}
+                done = await attempt.decide(own, *who, verdict, at("2026-06-02"), [told], subject=case, **said)
+                assert rules(done.findings) == {"not_drafting"}, "even where a task was left open"
     assert not (await desk.decide(own, *who, "return_to_office", at("2026-03-02"), [event], subject=case, data=data)).refused
-    late = await desk.decide(own, *who, "return_to_office", at("2026-06-02"), [event], subject=case, data=data, key="late")
-    assert rules(late.findings) == {"task_closed"}
 
 
 def test_c20_one_document_has_no_output_and_no_line_twice() -> None:
@@ -630,6 +636,14 @@ async def test_m6_a_partner_is_cleared_by_the_partnership_managers_of_its_own_of
     done = await desk.decide(task, actor, role, "clear", at("2026-02-27"), events, subject=PARTNER)
     assert rules(done.findings) & {"wrong_role", "unknown_actor"}
     assert await desk.row("clearance", PARTNER) is None
+
+
+def test_m14_an_intake_without_a_partner_is_refused() -> None:
+    bare = another()
+    del bare["partner"]
+    found = read(bare)
+    assert isinstance(found, list)
+    assert [(finding.rule, finding.path) for finding in found] == [("missing_field", "$.partner")]
 
 
 async def test_m15_a_partner_that_is_not_verified_or_is_locked_is_not_cleared(desk: Desk) -> None:
