@@ -22,7 +22,7 @@ MOST = 12
 
 @begins("obligations")
 async def obligations(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
-    """`{open: [{id, owner_role, verifier_role, due, moments, evidence_in}], conditions: [{id, owner_role, due}]}`."""
+    """`{open: [{id, owner_role, verifier_role, due, moments, evidence_in}], conditions: [{id, owner_role, roles, due}]}`."""
     pack, calendar = await pack_and_calendar(conn, begin)
     rows = await conn.fetch(SQL["obligations"], begin.subject, MOST)
     conditions = await conn.fetch(SQL["conditions"], begin.subject, MOST)
@@ -46,6 +46,7 @@ async def obligations(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, 
             {
                 "id": row["id"],
                 "owner_role": row["owner_role"],
+                "roles": list(dict.fromkeys((row["owner_role"], row["setter_role"]))),
                 "due": calendar.end_of_business(row["due"]).isoformat() if row["due"] else None,
             }
             for row in conditions

@@ -81,7 +81,7 @@ async def ask_bank(pool: asyncpg.Pool, gateway: Gateway, order: Order) -> BankAn
     return BankAnswer(words=words)
 
 
-async def said_by_bank(conn: asyncpg.Connection, order: str, reference: str) -> dict[str, Any] | None:
+async def said_by_bank(conn: asyncpg.Connection | asyncpg.Pool, order: str, reference: str) -> dict[str, Any] | None:
     """What the bank said under that reference: {kind, amount (string), currency, at, reason}; None if it said nothing of the kind."""
     response = await conn.fetchval("SELECT response FROM receipt WHERE key = $1", f"bank:{order}:{reference}")
     return response if response is None or isinstance(response, dict) else json.loads(response)
@@ -94,7 +94,8 @@ def _sent(order: str) -> str:
 async def _order(pool: asyncpg.Pool, number: str) -> asyncpg.Record:
     row = await pool.fetchrow('SELECT * FROM payment_order WHERE "order" = $1', number)
     if row is None:
-        raise ApplicationError(f"the record has no payment order {number}", type="order_unknown", non_retryable=True)
+        # retried: a stage that failed over it would take its whole case with it
+        raise ApplicationError(f"the record has no payment order {number}", type="order_unknown")
     return row
 
 

@@ -66,7 +66,7 @@ async def write(conn: asyncpg.Connection, batch: Batch, chains: Chains | None = 
     known = await conn.fetchrow("SELECT request_hash, response FROM receipt WHERE key = $1", batch.key)
     if known is not None:
         if known["request_hash"] == fingerprint:
-            return Recorded.model_validate(known["response"]).model_copy(update={"repeated": True})
+            return await _again(Settling(conn, batch), Recorded.model_validate(known["response"]))
         reused = Finding(
             rule="key_reused",
             message="This key was used before to say something else.",
@@ -89,6 +89,17 @@ async def write(conn: asyncpg.Connection, batch: Batch, chains: Chains | None = 
         batch.key, fingerprint, said.model_dump(mode="json") if said else None, answer.model_dump(mode="json", exclude_defaults=True),
     )  # fmt: skip
     return answer
+
+
+async def _again(s: Settling, first: Recorded) -> Recorded:
+    """The first answer, with its tasks as they stand now: a stage that was reset, or started anew, must not wait for what is decided."""
+    if not first.tasks:
+        return first.model_copy(update={"repeated": True})
+    pack, calendar = await s.pack(s.batch.track), await s.calendar()
+    rows = await s.db.fetch("SELECT * FROM task WHERE id = ANY($1::text[])", [task.id for task in first.tasks])
+    decided = [found for row in rows if row["state"] == "decided" and (found := await _decided(s.db, row)) is not None]
+    still = [task_of(row, pack, calendar) for row in rows if row["state"] == "open"]
+    return first.model_copy(update={"repeated": True, "tasks": still, "decided": decided})
 
 
 def _nothing_happened(batch: Batch, answer: Recorded) -> bool:
@@ -536,11 +547,16 @@ def _each(s: Settling, opening: Opening) -> Iterable[Opening]:
 
 
 async def _waiting(s: Settling) -> list[str]:
-    """The cases that a task of this subject serves."""
+    """The cases that a task of this subject serves: those that wait for the partner, and those that live on with it."""
     if kind_of(s.batch.subject) == "case":
         return [s.batch.subject]
-    rows = await s.db.fetch('SELECT "case" FROM waiting WHERE subject = $1 ORDER BY since, "case"', s.batch.subject)
-    return [row["case"] for row in rows]
+    rows = await s.db.fetch(
+        """SELECT subject FROM "case" WHERE (partner_subject = $1 OR umbrella = $1) AND status <> ALL($2::text[])
+           UNION SELECT "case" FROM waiting WHERE subject = $1 ORDER BY 1""",
+        s.batch.subject,
+        sorted(ENDS),
+    )
+    return [row["subject"] for row in rows]
 
 
 def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Calendar, office: str, cases: list[str]) -> dict[str, Any]:

@@ -113,15 +113,16 @@ def hit_id(subject: str, hit: screening.Hit) -> str:
 async def vetting_start(conn: asyncpg.Connection, subject: str, *, track: str = "standard", clock: str = "") -> Start:
     """The vetting of a partner has something to do: started if it is not running, else told to look again."""
     office, partner = office_and_partner(subject)
-    # the head tells one run's conclusion from the next run's
+    # the head tells one run's conclusion from the next run's, the round its tasks from those of the vetting before
     head = await conn.fetchval("SELECT sequence FROM stream WHERE subject = $1", subject)
+    before = await conn.fetchval("SELECT count(*) FROM event WHERE subject = $1 AND type = 'vetting.started'", subject)
     offset = await conn.fetchval('SELECT "offset" FROM clock WHERE name = $1', clock) if clock else None
     of_track: Track = "emergency" if track == "emergency" else "standard"
     view = CaseView(version=head or 0, track=of_track, clock=Clock(name=clock, offset=offset or timedelta(0)))
     return Start(
         workflow="EmergencyVetting" if of_track == "emergency" else "Vetting",
         id=vetting_workflow(office, partner),
-        input=StageInput(subject=subject, stage="vetting", view=view),
+        input=StageInput(subject=subject, stage="vetting", round=before + 1, view=view),
         summary=f"Vetting of {partner} in {office}",
     )
 

@@ -153,10 +153,10 @@ def let_through(instalment: Row) -> dict[str, Decimal]:
 
 
 async def ceiling(s: Settling, case: Row, document: Document, instalment: int, elements: list[Row]) -> Decimal | None:
-    """The most that a first request may ask; None for later ones."""
-    if instalment != 1:
-        return None
+    """The most that a first request may ask; None for later ones, and while nothing is signed."""
     count = len(await s.db.fetch(SQL["periods_of"], case["subject"]))
+    if instalment != 1 or not count:
+        return None
     deferred = any(row["source"] in ("assumed", "deferred") for row in elements)
     return cash.first_ceiling(
         cash.need(document, 1, count), budget.totals(document).office_cash, deferred=deferred, rate=case["rate"], pack=await s.pack()
@@ -496,7 +496,9 @@ async def confirmed(s: Settling, event: Draft) -> None:
     if booked is None:
         said = await _said(s, event)
         if said is None:
-            s.refuse("not_said", "The record holds no such word of the bank.", path="bank_reference", source="ledger", next_step="Ask the bank.")
+            s.refuse(
+                "not_said", "The record holds no such word of the bank.", path="bank_reference", source="ledger", next_step="Ask the bank."
+            )
         elif said != (order["amount"], order["currency"]):
             s.refuse(
                 "other_amount", f"The bank paid {said[0]:,.2f} {said[1]}.", source="stages 8", next_step="Treat it as a payment anomaly."

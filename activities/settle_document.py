@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from activities.guards import Fact, guard
-from activities.settling import Draft, Settling, judges, settles
+from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
 from db.sql import queries
 from policy import budget
@@ -94,9 +94,23 @@ async def _content(s: Settling, digest: str) -> Document | None:
     return document
 
 
+async def _drafted(s: Settling, event: Draft) -> Row:
+    """The case, if it is being drafted: what was submitted, approved or signed is no side's to change, whoever still holds a task."""
+    case = await s.case(event.subject)
+    if case["status"] != "drafting":
+        s.refuse(
+            "not_drafting",
+            f"The document is not being drafted: the case is {case['status']}.",
+            path="$.task",
+            source="stages 5",
+            next_step="A return to drafting opens the turns again.",
+        )
+    return case
+
+
 async def _brought(s: Settling, event: Draft, side: Side) -> None:
     """A turn passes the version that stands, or brings the next one; the next one clears both acceptances."""
-    case = await s.case(event.subject)
+    case = await _drafted(s, event)
     digest, version = event.data.get("sha256", ""), event.data.get("version")
     current = int(case["document_version"])
     new = digest != case["document_sha256"]
@@ -132,7 +146,7 @@ async def returned(s: Settling, event: Draft) -> None:
 @settles("document.accepted")
 async def accepted(s: Settling, event: Draft) -> None:
     """One side accepts the version that stands; with the other's acceptance of the same hash the submission opens."""
-    case = await s.case(event.subject)
+    case = await _drafted(s, event)
     side, digest = event.data["side"], event.data.get("sha256")
     event.data["on_behalf"] = bool(
         s.said is not None and (s.said.on_behalf_of or (side == "partner") != s.said.role.startswith("partner_"))

@@ -112,6 +112,34 @@ def check_support_cost(sums: Totals, pack: Pack) -> list[Finding]:
     ]
 
 
+def check_names(document: Document, reserved: str = "H") -> list[Finding]:
+    """`named_twice` for each output or budget line whose id another has: cash and reports are counted by these ids.
+
+    `reserved` is the line of the support cost, which no other line may take.
+    """
+    places: list[tuple[str, str, str]] = [("line", reserved, "")]
+    for at, output in enumerate(document.outputs):
+        path = f"$.document.outputs[{at}]"
+        places.append(("output", output.id, f"{path}.id"))
+        places += [("line", item.id, f"{path}.activities[{index}].id") for index, item in enumerate(output.activities)]
+    places += [("line", line.id, f"$.document.management[{index}].id") for index, line in enumerate(document.management)]
+    seen: set[tuple[str, str]] = set()
+    found: list[Finding] = []
+    for what, name, path in places:
+        if (what, name) in seen:
+            found.append(
+                Finding(
+                    rule="named_twice",
+                    message=f"The {what} {name} is named twice.",
+                    path=path,
+                    source="eTools unique results (ET)",
+                    next_step="Give each its own id.",
+                )
+            )
+        seen.add((what, name))
+    return found
+
+
 def check_sums(document: Document, pack: Pack) -> list[Finding]:
     """`amounts_do_not_add_up` for each stated sum that differs from its parts by more than the tolerance, with its path."""
     tolerance = pack.number("budget.tolerance")

@@ -138,7 +138,7 @@ def _baseline(document: Document, _pack: Pack, _kind: Kind) -> list[Finding]:
 
 def _budget(document: Document, pack: Pack, _kind: Kind) -> list[Finding]:
     sums = budget.totals(document)
-    found = budget.check_sums(document, pack) + budget.check_support_cost(sums, pack)
+    found = budget.check_names(document) + budget.check_sums(document, pack) + budget.check_support_cost(sums, pack)
     if sums.office_total <= 0:
         found.append(_found("budget_zero", "The office contributes nothing.", "$.document", "State a budget."))
     return found

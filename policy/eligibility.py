@@ -211,7 +211,7 @@ def _dates(intake: Intake, programme: CountryProgramme | None) -> list[Finding]:
 def _money(intake: Intake, sums: budget.Totals, which: document.Kind | None, door: Door, pack: Pack) -> list[Finding]:
     if intake.instrument == CONTINGENCY and not sums.total:
         return []
-    found = budget.check_sums(intake.document, pack) + budget.check_support_cost(sums, pack)
+    found = budget.check_names(intake.document) + budget.check_sums(intake.document, pack) + budget.check_support_cost(sums, pack)
     if not sums.office_total:
         found.append(
             pack.finding(

@@ -97,6 +97,11 @@ SECOND_PERSON = {
 SOURCE = "segregation of duties (PCA authorised officers, ET; finance emergency procedures, DFAM)"
 
 
+def _thing(whom: str) -> str:
+    """What a task is about, without what tells its second opening from the first (`<hit>:again`, `<obligation> after <key>`)."""
+    return whom.split(" ")[0].removesuffix(":again")
+
+
 def duties(act: Act) -> frozenset[str]:
     """The duties of one act. A recusal is none; an act for the partner by an office role makes a recorder."""
     if act.verdict == "recuse":
@@ -145,7 +150,7 @@ def objections(
             if (one in wanted and other in held) or (other in wanted and one in held):
                 found[rule] = message
         for (first, second), (rule, message) in SECOND_PERSON.items():
-            if {kind, act.kind} == {first, second} and (first == "set_up_vendor" or act.whom.split(":")[0] == whom.split(":")[0]):
+            if {kind, act.kind} == {first, second} and (first == "set_up_vendor" or _thing(act.whom) == _thing(whom)):
                 found[rule] = message
         if kind == act.kind == "give_opinion" and act.round == round and act.whom != whom and "recuse" not in (verdict, act.verdict):
             found["counted_twice"] = "Nobody counts twice in a quorum."

@@ -5,7 +5,6 @@ Besides, `pool`: a record of its own for each test, migrated, with the shipped p
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 from pathlib import Path
 
 import asyncpg
@@ -44,7 +43,6 @@ async def client(stack: Stack) -> Client:
 
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-_databases = count(1)
 
 
 def beside(url: str, database: str) -> str:
@@ -61,9 +59,9 @@ async def _administer(stack: Stack, statement: str) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def record_template(stack: Stack) -> str:
-    """A migrated database with the versioned data of the examples, to be copied."""
-    name = "pca_template"
+async def record_database(stack: Stack) -> str:
+    """The name of a migrated database with the versioned data of the examples. One for the session: making one costs a second."""
+    name = "pca_record"
     await _administer(stack, f"CREATE DATABASE {name} OWNER pca")
     url = beside(stack.database_url, name)
     await asyncio.to_thread(migrate.apply, url)
@@ -72,18 +70,32 @@ async def record_template(stack: Stack) -> str:
         await versions.load_shipped_packs(pool)
         for file in [*sorted((EXAMPLES / "offices").glob("*.toml")), EXAMPLES / "rates.toml"]:
             await versions.load_file(pool, file)
+        await pool.execute(
+            "CREATE SCHEMA before; CREATE TABLE before.versioned AS SELECT kind, name, version FROM versioned; "
+            "CREATE TABLE before.migration AS SELECT migration_id FROM _yoyo_migration"
+        )
     finally:
         await pool.close()
     return name
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def record_url(stack: Stack, record_template: str) -> AsyncIterator[str]:
-    """A record for one test."""
-    name = f"pca_{next(_databases)}"
-    await _administer(stack, f"CREATE DATABASE {name} OWNER pca TEMPLATE {record_template}")
-    yield beside(stack.database_url, name)
-    await _administer(stack, f"DROP DATABASE {name} WITH (FORCE)")
+async def record_url(stack: Stack, record_database: str) -> str:
+    """A record for one test: as it was after the versioned data were loaded, and nothing else in it."""
+    conn = await asyncpg.connect(beside(stack.admin_url, record_database))
+    try:
+        # a superuser may do to the append-only tables what nobody else may
+        await conn.execute("SET session_replication_role = replica")
+        tables = await conn.fetch(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace "
+            "AND relname !~ '^_?yoyo' AND relname <> 'versioned'"
+        )
+        await conn.execute(";".join(f'DELETE FROM "{table["relname"]}"' for table in tables))
+        await conn.execute("DELETE FROM versioned WHERE (kind, name, version) NOT IN (SELECT kind, name, version FROM before.versioned)")
+        await conn.execute("DELETE FROM _yoyo_migration WHERE migration_id NOT IN (SELECT migration_id FROM before.migration)")
+    finally:
+        await conn.close()
+    return beside(stack.database_url, record_database)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -67,6 +67,8 @@ EMERGENCY = Track(
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
 ONE_DAY = timedelta(days=1)
+A_MOMENT = timedelta(minutes=1)
+"""Before a stage that was ended from outside is started again."""
 
 MESSAGES = frozenset(
     {
@@ -194,7 +196,12 @@ class CaseStage(Stage):
             if stage == "approval":
                 await self.refresh()
         del self.children[stage]
-        outcome = child.result()
+        try:
+            outcome = child.result()
+        except ChildWorkflowError:
+            # ops ended it, or a bug did: the record knows what was decided, so the stage starts anew and finds everything as it was
+            await self.attend(until=self.now() + A_MOMENT)
+            return StageOutcome(result="ended") if self.view.ended else await self.run_stage(stage)
         self.cause = Cause.model_validate(outcome.facts.get("cause", {}))
         await self.refresh()
         if outcome.result in ("returned", "ended", "rejected") and "cash" in self.children:

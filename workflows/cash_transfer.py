@@ -67,8 +67,10 @@ class CashStage(Stage):
         if self.view.status not in ("signed", "active", "ended"):
             return
         if "periods" not in self.state:
-            first, *later = (await self.begin())["periods"]
-            self.state["periods"] = [first | {"request_from": self.now().isoformat()}, *later]  # the first may come with the signature
+            periods: list[dict[str, Any]] = (await self.begin())["periods"]
+            if periods:  # the first request may come with the signature; a document of supplies only has none
+                periods[0] |= {"request_from": self.now().isoformat()}
+            self.state["periods"] = periods
         for period in self.state["periods"]:
             if int(period["period"]) == self.state["requested"] + 1 and _at(period["request_from"]) <= self.now():
                 await self.open_request(period)
@@ -88,10 +90,9 @@ class CashStage(Stage):
 
     def finished(self) -> bool:
         """Every period has been requested, paid and reported."""
-        periods: list[Any] = self.state.get("periods", [])
         return (
-            bool(periods)
-            and self.state["requested"] == len(periods)
+            "periods" in self.state
+            and self.state["requested"] == len(self.state["periods"])
             and not self.tasks
             and not self.state["reports"]
             and not self.state["orders"]

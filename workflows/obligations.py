@@ -84,7 +84,13 @@ class ObligationsStage(Stage):
             if id_ not in have and o.get("evidence_in") and o.get("verifier_role")
         ]
         opens += [
-            Opening(kind="meet_condition", whom=id_, roles=[c["owner_role"]], candidates=c.get("candidates", []), due=c.get("due"))
+            Opening(
+                kind="meet_condition",
+                whom=id_,
+                roles=c.get("roles") or [c["owner_role"]],
+                candidates=c.get("candidates", []),
+                due=c.get("due"),
+            )
             for id_, c in conditions.items()
             if id_ not in have
         ]

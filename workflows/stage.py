@@ -689,6 +689,7 @@ class Stage:
             "PcaTrack": self.view.track,
             "PcaWaitingOn": "/".join(sorted({r for t in waiting for r in t.roles})[:3]) or "-",
             "PcaDueAt": first.due if first else None,
+            "PcaOverdue": bool(first and first.due and first.due < self.now()),
         }
         changed = {name: value for name, value in values.items() if self._shown.get(name, "") != value}
         if changed:

@@ -24,5 +24,9 @@ SELECT id, kind, owner_role, verifier_role, due_at, state, overdue, data FROM ob
 WHERE subject = $1 AND state NOT IN ('met', 'written_off') ORDER BY due_at NULLS LAST, id LIMIT $2;
 
 -- name: conditions
--- Open conditions of a case, the earliest first.
-SELECT id, owner_role, due FROM condition WHERE subject = $1 AND state = 'open' ORDER BY due NULLS LAST, id LIMIT $2;
+-- Open conditions of a case, the earliest first, with the role in which each was set.
+SELECT c.id, c.owner_role, c.due, coalesce(
+    (SELECT a.role FROM approval a WHERE a.subject = c.subject AND a.actor = c.set_by AND c.id LIKE '%:approval:%' LIMIT 1),
+    'overall_approver'
+) AS setter_role
+FROM condition c WHERE c.subject = $1 AND c.state = 'open' ORDER BY c.due NULLS LAST, c.id LIMIT $2;

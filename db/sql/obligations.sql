@@ -3,8 +3,8 @@
 SELECT * FROM obligation WHERE id = $1;
 
 -- name: obligations_open
--- Obligations of these subjects that are not met and not written off.
-SELECT * FROM obligation WHERE subject = ANY($1::text[]) AND state NOT IN ('met', 'written_off') ORDER BY created_at, id;
+-- Obligations of a case or partner that are not met and not written off.
+SELECT * FROM obligation WHERE subject = $1 AND state NOT IN ('met', 'written_off') ORDER BY created_at, id;
 
 -- name: obligations_of_kind
 -- Open obligations of one kind.
@@ -13,10 +13,6 @@ SELECT * FROM obligation WHERE subject = $1 AND kind = $2 AND state NOT IN ('met
 -- name: blocks_caused_by
 -- The stops that one cause has put up and that still stand.
 SELECT id, subject, scope FROM block WHERE cause = $1 AND lifted_at IS NULL ORDER BY id;
-
--- name: conditions_of
--- Open conditions of a case.
-SELECT id, owner_role, gate, due, set_by FROM condition WHERE subject = $1 AND state = 'open' ORDER BY id;
 
 -- name: condition_of
 -- One condition.

@@ -1,17 +1,19 @@
 """Approval and signature settled against the rows: who may approve, what is signed, from when to when it runs."""
 
+import copy
 from typing import Any
 
 import pytest
 
+from db import content
 from schemas.engine import Event, Opening, Recorded
-from tests.activities.desk import Desk, at, rules, sha
+from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_settle_review import MEMBERS, consolidate, convene, in_review, opinion
 
 UMBRELLA = "umbrella:KE:P-KE-0001:KE-2023"
 PARTNER = "partner:KE:P-KE-0001"
 PCA = sha("the PCA")
-REFUSAL = {"comment": "c", "message_to_partner": "m", "reason_code": "budget"}
+REFUSAL: dict[str, Any] = {"comment": "c", "message_to_partner": "m", "reason_code": "budget"}
 
 
 async def in_approval(desk: Desk, verdict: str = "recommend", conditions: list[dict[str, str]] | None = None) -> str:
@@ -217,6 +219,47 @@ async def test_the_focal_point_records_a_signed_file_naming_who_signed(desk: Des
     row = await desk.row("signature", case, object="document")
     assert row is not None
     assert (row["signed_by"], row["recorded_by"], row["method"]) == ("ke.p02", "ke.001", "scan")
+
+
+async def test_flags_ask_for_more_to_be_signed_unless_it_is_annexed(desk: Desk) -> None:
+    case = await in_signature(desk)
+    changed = copy.deepcopy(facts("C1")["document"])
+    changed["flags"] = {"personal_data": True}
+    digest = (await content.put(desk.pool, changed)).sha256
+    await desk.pool.execute('UPDATE "case" SET document_sha256 = $2 WHERE subject = $1', case, digest)
+    done = await sign(desk, case, "partner", "2026-04-07")
+    assert rules(done.findings) == {"objects_missing"}
+    both = [
+        *await objects(desk, case, "2026-04-07"),
+        {"object": "data_processing", "sha256": PCA, "signed_on": "2026-04-07", "method": "scan"},
+    ]
+    done = await sign(desk, case, "partner", "2026-04-07", both)
+    assert not done.refused, done.findings
+
+
+async def test_an_object_is_signed_once_a_side_and_a_stop_bars_every_signature(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await desk.pool.execute(
+        "INSERT INTO block (id, subject, scope, cause, since) VALUES ('x', $1, 'signature', 'an obligation', $2)", PARTNER, at("2026-04-01")
+    )
+    twice = await objects(desk, case, "2026-04-07")
+    done = await sign(desk, case, "partner", "2026-04-07", [*twice, twice[0]])
+    assert rules(done.findings) == {"object_not_to_sign", "signature_blocked"}
+
+
+async def test_for_the_office_nobody_signs_in_anothers_name(desk: Desk) -> None:
+    case = await in_signature(desk)
+    given = [item | {"signed_by": "ke.006"} for item in await objects(desk, case, "2026-04-07")]
+    assert rules((await sign(desk, case, "office", "2026-04-07", given)).findings) == {"officer_not_listed"}
+
+
+async def test_nothing_is_signed_by_itself_while_a_side_has_not_signed(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await sign(desk, case, "partner", "2026-04-07")
+    done = await desk.system(case, "approval", "signed", at("2026-04-08"), signing(""))
+    assert rules(done.findings) >= {"both_signatures"}
+    alone = await desk.system(case, "approval", "alone", at("2026-04-08"), [Event(type="document.signed")])
+    assert rules(alone.findings) == {"signature_missing", "umbrella_signed"}
 
 
 async def test_both_sides_sign_the_same_pca(desk: Desk) -> None:

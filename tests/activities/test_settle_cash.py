@@ -1,14 +1,15 @@
 """Cash settled against the rows: reserved, requested, checked, released, paid, reported; every cent by the ledger."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from db import content
+from db import audit, content
 from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities.desk import Desk, at, rules, sha
-from tests.activities.test_settle_approval import PARTNER, UMBRELLA, signed
+from tests.activities.test_settle_approval import PARTNER, UMBRELLA, in_signature, signed
 
 NEED = {
     "1.1.1": "2300000.00",
@@ -22,7 +23,7 @@ NEED = {
 }
 FIRST = "10518100.00"
 ORDER = "KEN/2026/0007:1:1"
-RETURNED = {"comment": "c", "message_to_partner": "m", "reason_code": "budget"}
+RETURNED: dict[str, Any] = {"comment": "c", "message_to_partner": "m", "reason_code": "budget"}
 
 
 def lines(amounts: dict[str, str]) -> list[dict[str, str]]:
@@ -353,6 +354,36 @@ async def test_invariant_2_an_overdue_obligation_bars_the_release_before_its_tim
     assert rules(done.findings) == {"overdue_obligation"}
 
 
+async def test_invariant_2_a_second_instalment_waits_for_the_report_on_the_first(desk: Desk) -> None:
+    case = await paid(desk)
+    second = {"1.1.1": "2000000.00", "M2": "300000.00"}
+    for done in (
+        await request(desk, case, second, "2", "2026-08-20", period=2),
+        await check(desk, case, "certify_request", "certify", "2"),
+        await check(desk, case, "check_request", "pass_reduced", "2", second | {"M2": "200000.00"}),
+    ):
+        assert not done.refused, done.findings
+    (task,) = await desk.open(case, "cash", at("2026-09-01"), Opening(kind="release_cash", whom="2"))
+    events = [
+        Event(type="cash.released", data={"instalment": 2}, take=["amount", "value_date"]),
+        Event(type="payment.ordered", data={"instalment": 2}),
+    ]
+
+    async def let_go(day: str) -> Recorded:
+        await desk.screen(case, at(day, "08:00"), "before_release")
+        data = {"amount": "2200000.00", "value_date": day}
+        return await desk.decide(task, "ke.007", "authorised_officer", "release", at(day), events, subject=case, data=data)
+
+    early = await let_go("2026-09-02")
+    assert rules(early.findings) == {"previous_not_reported", "overdue_obligation"}
+    assert not (await report(desk, case)).refused
+    done = await let_go("2026-09-15")
+    assert not done.refused, done.findings
+    assert done.facts["order"] == "KEN/2026/0007:2:1"
+    above = await request(desk, case, {"1.1.1": "10520000.01"}, "3", "2026-09-20", period=3)
+    assert rules(above.findings) == {"line_above_remaining"}
+
+
 async def test_invariant_3_an_instalment_is_released_once(desk: Desk) -> None:
     case = await released(desk)
     (task,) = await desk.open(case, "cash", at("2026-06-02"), Opening(kind="release_cash", whom="1-return-9"))
@@ -368,6 +399,53 @@ async def test_invariant_3_the_database_itself_refuses_more_than_the_authorised_
     event = Event(type="cash.released", data={"instalment": 1, "amount": "53072000.01", "value_date": "2026-06-01"})
     done = await desk.system(case, "cash", "by-hand", at("2026-06-01"), [event])
     assert rules(done.findings) == {"over_authorised"}
+
+
+async def test_invariant_3_of_two_releases_at_one_moment_one_counts(desk: Desk) -> None:
+    case = await checked(desk, await active(desk))
+    tasks = [(await desk.open(case, "cash", at("2026-05-29"), Opening(kind="release_cash", whom=whom)))[0] for whom in ("1", "1-return-1")]
+    await desk.screen(case, at("2026-06-01", "08:00"), "before_release")
+    events = [
+        Event(type="cash.released", data={"instalment": 1}, take=["amount", "value_date"]),
+        Event(type="payment.ordered", data={"instalment": 1}),
+    ]
+    data = {"amount": FIRST, "value_date": "2026-06-01"}
+    done = await asyncio.gather(
+        *(desk.decide(task, "ke.007", "authorised_officer", "release", at("2026-06-01"), events, subject=case, data=data) for task in tasks)
+    )
+    assert sorted(one.refused for one in done) == [False, True]
+    assert (await ledger(desk, case))["outstanding"] == Decimal(FIRST)
+
+
+async def test_what_was_not_requested_is_neither_checked_nor_released(desk: Desk) -> None:
+    case = await active(desk)
+    assert rules((await check(desk, case, "certify_request", "certify")).findings) == {"not_requested"}
+    assert rules((await release(desk, case)).findings) == {"not_requested"}
+
+
+async def test_a_request_before_the_signature_a_strange_modality_and_vendor_are_refused(desk: Desk) -> None:
+    case = await in_signature(desk)
+    done = await request(desk, case, modality="direct_payment")
+    assert rules(done.findings) >= {"not_signed", "no_vendor", "modality_not_agreed"}
+
+
+async def test_a_reservation_needs_a_vendor_and_warns_of_a_grant_that_ends_early(desk: Desk) -> None:
+    case = await signed(desk)
+    early = [{"grant": "SC-1", "amount": "21000000.00", "expires_on": "2026-12-31"}]
+    warned = await reserve(desk, case, lines=early)
+    assert (warned.refused, rules(warned.findings)) == (False, {"grant_expires_before_end"})
+    await desk.system(PARTNER, "vetting", "gone", at("2026-04-14"), [Event(type="vendor.account_changed", data={"result": "refused"})])
+    done = await reserve(desk, case, "1.00", "more", number="FR-2")
+    assert rules(done.findings) == {"vendor_unknown"}
+
+
+async def test_a_grant_that_has_expired_covers_nothing(desk: Desk) -> None:
+    case = await signed(desk)
+    await reserve(desk, case, lines=[{"grant": "SC-1", "amount": "21000000.00", "expires_on": "2026-05-31"}])
+    events = [Event(type="case.status_changed", data={"to": "active", "trigger": "conditions_met"}), Event(type="case.activated")]
+    await desk.system(case, "case", "activate", at("2026-06-01", "00:01"), events)
+    done = await release(desk, await checked(desk, case))
+    assert rules(done.findings) == {"reservation_too_small"}
 
 
 # The bank -------------------------------------------------------------------------------------------------------------------------
@@ -400,6 +478,38 @@ async def test_invariant_3_a_second_confirmation_is_refused_and_told_as_an_anoma
     (told,) = await desk.told(case, "payment.anomaly")
     assert (told["difference"], told["instalment"]) == (FIRST, 1)
     assert (await ledger(desk, case))["bank"] == -Decimal(FIRST)
+
+
+async def test_a_word_that_the_bank_did_not_say_pays_nothing(desk: Desk) -> None:
+    case = await released(desk)
+    assert rules((await confirm(desk, case)).findings) == {"not_said"}
+
+
+async def test_a_paid_order_is_not_refused_afterwards(desk: Desk) -> None:
+    case = await paid(desk)
+    done = await desk.system(case, "cash", "refused", at("2026-06-04"), [Event(type="payment.refused", data={"order": ORDER, "why": "x"})])
+    assert rules(done.findings) == {"paid"}
+
+
+async def test_not_more_is_recovered_than_was_paid(desk: Desk) -> None:
+    case = await paid(desk)
+    assert rules((await problem(desk, case, "recover", data={"amount": "99999999.00"})).findings) == {"above_paid"}
+
+
+async def test_recovering_a_second_payment_leaves_the_ledger_as_it_is(desk: Desk) -> None:
+    case = await paid(desk)
+    await bank_says(desk, "B-2")
+    done = await problem(desk, case, "recover", data={"amount": FIRST})
+    assert not done.refused, done.findings
+    assert (await ledger(desk, case))["bank"] == -Decimal(FIRST)
+
+
+async def test_money_that_comes_under_a_cancelled_order_is_an_anomaly(desk: Desk) -> None:
+    case = await released(desk)
+    await desk.system(case, "cash", "refused", at("2026-06-04"), [Event(type="payment.refused", data={"order": ORDER, "why": "closed"})])
+    await problem(desk, case, "cancel_payment")
+    await bank_says(desk, "B-9")
+    assert rules((await confirm(desk, case, "B-9")).findings) == {"order_cancelled"}
 
 
 async def test_money_under_no_order_of_ours_is_never_booked(desk: Desk) -> None:
@@ -581,6 +691,32 @@ async def test_a_rejection_adds_up_and_says_why(desk: Desk) -> None:
     assert rules(done.findings) == {"reason_required"}
 
 
+async def test_a_review_names_lines_that_were_reported_and_adds_up(desk: Desk) -> None:
+    case = await paid(desk)
+    await report(desk, case)
+    (task,) = await desk.open(case, "cash", at("2026-09-14"), Opening(kind="review_report_finance", whom="1"))
+    wrong = [
+        {"activity": "9.9.9", "accepted": "1.00", "rejected": "0.00"},
+        {"activity": "M1", "accepted": "1.00", "rejected": "1.00", "reason": "VAT"},
+    ]
+    event = Event(type="report.reviewed", data={"instalment": 1, "side": "finance", "result": "accept_in_part"}, take=["lines"])
+    done = await desk.decide(
+        task, "ke.010", "finance_officer", "accept_in_part", at("2026-09-17"), [event], subject=case, data={"lines": wrong}, **RETURNED
+    )
+    assert rules(done.findings) == {"unknown_line", "amounts_do_not_add_up"}
+
+
+async def test_a_report_that_is_not_in_is_not_reviewed(desk: Desk) -> None:
+    case = await paid(desk)
+    assert rules((await review(desk, case, "programme", "accept")).findings) == {"not_reported"}
+
+
+async def test_a_balance_that_differs_and_a_missing_narrative_are_told_and_bar_nothing(desk: Desk) -> None:
+    case = await paid(desk)
+    done = await report(desk, case, balance="1.00", narrative="")
+    assert (done.refused, rules(done.findings)) == (False, {"balance_differs", "no_narrative"})
+
+
 async def test_a_returned_report_is_submitted_again(desk: Desk) -> None:
     case = await paid(desk)
     await report(desk, case)
@@ -603,6 +739,16 @@ async def test_what_is_not_paid_is_not_reported(desk: Desk) -> None:
     assert rules((await report(desk, case)).findings) == {"not_paid"}
     due = await desk.system(case, "cash", "report:1", at("2026-08-31"), [Event(type="report.due", data={"instalment": 1})])
     assert rules(due.findings) == {"not_paid"}
+
+
+async def test_invariant_11_money_and_obligations_rebuild_from_the_events(desk: Desk) -> None:
+    case = await paid(desk)
+    assert not (await anomaly(desk, case, "unknown")).refused
+    await report(desk, case)
+    await review(desk, case, "programme", "accept")
+    assert not (await review(desk, case, "finance", "accept_in_part", {"1.1.2": "61000.00"})).refused
+    assert await audit.verify(desk.pool) == []
+    assert await audit.rebuild_check(desk.pool) == []
 
 
 # Beginning ------------------------------------------------------------------------------------------------------------------------

@@ -213,4 +213,62 @@ async def test_a_condition_with_a_date_is_an_obligation_met_with_it(desk: Desk) 
 async def test_the_stage_begins_with_what_is_open(desk: Desk) -> None:
     case = await signed(desk, [{"text": "Supervision plan", "owner_role": "focal_point", "gate": "before_cash"}])
     begun = await desk.begin(case, "obligations", at("2026-04-10"))
-    assert (begun["open"], [item["owner_role"] for item in begun["conditions"]]) == ([], ["focal_point"])
+    assert (begun["open"], [item["roles"] for item in begun["conditions"]]) == ([], [["focal_point", "overall_approver"]])
+
+
+async def test_a_task_about_nothing_the_record_knows_is_refused(desk: Desk) -> None:
+    case = await signed(desk)
+    done = await decide(
+        desk, case, "meet_obligation", "x", "submit_evidence", "ke.001", "focal_point", "obligation.evidence_submitted", data={}
+    )
+    assert rules(done.findings) == {"obligation_unknown"}
+    (task,) = await desk.open(case, "obligations", at("2026-04-10"), Opening(kind="meet_condition", whom="x", roles=["focal_point"]))
+    event = Event(type="condition.met", data={"condition": "x"})
+    unknown = await desk.decide(task, "ke.001", "focal_point", "met", at("2026-04-20"), [event], subject=case, data={"evidence": []})
+    assert rules(unknown.findings) == {"condition_unknown"}
+
+
+async def test_an_extension_to_a_day_that_has_passed_is_refused(desk: Desk) -> None:
+    case = await owing(desk)
+    head = ("ke.008", "head_of_office", "obligation.extended")
+    done = await decide(
+        desk, case, "decide_obligation", ORIGINAL, "extend", *head, when="2026-06-30", comment="c", data={"until": "2026-05-29"}
+    )
+    assert rules(done.findings) == {"date_passed"}
+
+
+async def test_refused_evidence_leaves_the_obligation_open(desk: Desk) -> None:
+    case = await owing(desk)
+    await evidence(desk, case)
+    refused = "obligation.evidence_refused"
+    done = await decide(desk, case, "check_obligation_evidence", ORIGINAL, "refuse", "ke.002", "partnership_manager", refused, comment="c")
+    assert not done.refused, done.findings
+    assert await state(desk, ORIGINAL) == ("open", False)
+
+
+async def test_an_assessment_that_comes_meets_the_duty_to_renew_it(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await desk.pool.execute("UPDATE element SET valid_until = '2026-11-30' WHERE subject = $1 AND element = 'psea'", PARTNER)
+    await sign(desk, case, "partner", "2026-04-07")
+    await sign(desk, case, "office", "2026-04-09", last=True)
+    (task,) = await desk.open(PARTNER, "vetting", at("2026-10-01"), Opening(kind="assess_psea", whom="again"))
+    data = {f"s{n}": 3 for n in range(1, 7)} | {"assessed_on": "2026-10-01", "evidence": []}
+    event = Event(type="vetting.element_recorded", data={"element": "psea", "verdict": "rate"}, take=[*data])
+    done = await desk.decide(task, "ke.014", "assurance_officer", "rate", at("2026-10-02"), [event], subject=PARTNER, data=data)
+    assert not done.refused, done.findings
+    row = await desk.row("obligation", PARTNER)
+    assert row is not None
+    assert (row["kind"], row["state"]) == ("assessment_renewal", "met")
+
+
+async def test_obligations_of_a_play_start_on_its_clock(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await desk.pool.execute("""INSERT INTO clock (name, "offset") VALUES ('play', interval '-3 days')""")
+    event = Event(
+        type="obligation.created",
+        data={"obligation": f"{PARTNER}:risk_acceptance_expiry", "kind": "risk_acceptance_expiry", "due_at": None, "cases": [case]},
+    )
+    done = await desk.system(PARTNER, "vetting", "flag", at("2026-04-10"), [event], clock="play")
+    assert not done.refused, done.findings
+    (start,) = done.starts
+    assert (start.input.view.clock.name, start.input.view.clock.offset.days) == ("play", -3)

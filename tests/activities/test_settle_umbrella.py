@@ -1,13 +1,15 @@
 """The PCA settled against the rows: suspended, lifted, ended; what reaches the documents under it."""
 
+from typing import Any
+
 from schemas.engine import Event, Recorded
 from tests.activities.desk import Desk, at, rules
 from tests.activities.test_settle_approval import UMBRELLA, in_signature, signed
 
 
-async def suspend(desk: Desk, key: str = "s1", when: str = "2026-07-01", scope: str = "cash") -> Recorded:
+async def suspend(desk: Desk, key: str = "s1", when: str = "2026-07-01", scope: str = "cash", **more: str) -> Recorded:
     event = Event(type="umbrella.suspended", take=["scope", "until"])
-    said = {"comment": "c", "message_to_partner": "m", "reason_code": "fraud", "data": {"scope": scope}}
+    said: dict[str, Any] = {"comment": "c", "message_to_partner": "m", "reason_code": "fraud", "data": {"scope": scope} | more}
     return await desk.tell(UMBRELLA, "suspend", "ke.002", "partnership_manager", at(when), [event], stage="umbrella", key=key, **said)
 
 
@@ -43,7 +45,7 @@ async def test_lifting_takes_the_stop_away(desk: Desk) -> None:
 
 async def test_a_stop_that_does_not_stand_is_not_lifted(desk: Desk) -> None:
     await signed(desk)
-    await suspend(desk)
+    await suspend(desk, until="2026-09-30")
     assert "block_named" in rules((await lift(desk, block="another")).findings)
     assert len(await standing(desk)) == 1
 

@@ -133,3 +133,11 @@ def test_invariant_6_one_person_alone_can_never_take_a_case_from_submission_to_p
     held = set().union(*(duties(act) for act in counted))
     assert not any({one, other} <= held for one, other in EXCLUDES)
     assert not any({first, second} <= {act.kind for act in counted} for first, second in SECOND_PERSON)
+
+
+def test_obligations_of_one_case_are_different_things() -> None:
+    gave = Act(actor="xx.1", role="focal_point", kind="meet_obligation", verdict="submit_evidence", whom="KEN/2026/0007:psea_plan")
+    other = objections([gave], "xx.1", "check_obligation_evidence", "accept", whom="KEN/2026/0007:waived_report:2 after k1")
+    same = objections([gave], "xx.1", "check_obligation_evidence", "accept", whom="KEN/2026/0007:psea_plan after k1")
+    assert other == []
+    assert [finding.rule for finding in same] == ["owner_verifies"]

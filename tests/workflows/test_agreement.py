@@ -478,3 +478,18 @@ async def test_invariant_9_malformed_signals_to_a_case_are_recorded_and_stop_not
     await play.case.settled()
     assert len(bench.effects.unreadable()) == 4
     assert (await play.case.say("raise_concern", data={"text": "slow"})).counted
+
+
+async def test_a_stage_that_ops_terminate_starts_anew_and_finds_what_was_decided(bench: Bench) -> None:
+    play = await in_review(bench)
+    stage = play.stage("review")
+    await stage.agreed("prepare_review", "convene", data={"members": [MEMBER], "overall_approver": "xx.020"})
+    await play.settled()
+    await bench.client.get_workflow_handle(f"{play.case.handle.id}.review").terminate("by ops")
+    await play.later(0.01)  # the case waits a moment before it starts the stage again
+    again = play.stage("review")
+    await again.agreed("give_opinion", "recommend", MEMBER, actor=MEMBER, data={})
+    await again.agreed("consolidate_recommendation", "recommend", actor="xx.020")
+    await play.settled()
+    assert bench.effects.view.status == "in_approval"
+    assert bench.effects.counted().count("prepare_review convene") == 1

@@ -238,7 +238,7 @@ async def test_a_report_that_the_record_does_not_open_today_is_asked_for_tomorro
 
 async def test_invariant_3_an_order_is_recorded_before_it_is_sent_and_sent_once(bench: Bench) -> None:
     stage = await released(bench)
-    await stage.later(100)
+    await stage.later(10)
     assert bench.effects.sent == [order(bench)]
     assert bench.effects.events().count("payment.ordered") == 1
 
