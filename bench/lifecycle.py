@@ -66,7 +66,13 @@ def intake(name: str, today: date, *, start: date | None = None) -> dict[str, An
     partner["psea"]["assessed_on"] = partner["hact"]["assessed_on"] = day(-200)
     partner["vendor"] |= {"account_ref": f"ACC-{name}", "account_holder": f"Society {name}", "vendor_number": f"V-{name}"}
     partner["standing_clearance"] |= {"granted_on": day(-190), "valid_until": day(800)}
-    partner["pca"] |= {"reference": f"PCA-{name}", "signed_on": day(-180), "start": day(-180), "end": day(650), "account_ref": f"ACC-{name}"}
+    partner["pca"] |= {
+        "reference": f"PCA-{name}",
+        "signed_on": day(-180),
+        "start": day(-180),
+        "end": day(650),
+        "account_ref": f"ACC-{name}",
+    }
     raw["document"] |= {"start": str(begins), "end": str(begins + timedelta(days=270))}
     raw["grants"][0]["expires_on"] = day(500)
     raw["workplan"]["approved_on"] = day(-20)
@@ -171,7 +177,8 @@ class Lifecycles:
         ]
         money = [{"activity": activity, "amount": str(amount)} for activity, amount in lines]
         estimate = [
-            {"activity": line["activity"], "item": "As planned", "unit": "lump sum", "number": "1", "price": line["amount"]} for line in money
+            {"activity": line["activity"], "item": "As planned", "unit": "lump sum", "number": "1", "price": line["amount"]}
+            for line in money
         ]
         total = str(document.office_cash)
         text = await self.pool.fetchval('SELECT document_sha256 FROM "case" WHERE reference = $1', reference)

@@ -7,14 +7,19 @@ answers. No tasks, no rules, no chain, no timers. Run as a program it is the ref
 import asyncio
 import os
 import signal
+import time
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import asyncpg
 from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 CHILDREN = 5
+EVERY = 0.02
+"""Seconds between two tries at a child that has not started: as often as the engine's actors look for their tasks."""
 TASK_QUEUE = "reference"
 TABLE = """CREATE SCHEMA IF NOT EXISTS bench;
 CREATE TABLE IF NOT EXISTS bench.decision (key text PRIMARY KEY, verdict text NOT NULL, recorded_at timestamptz NOT NULL DEFAULT now())"""
@@ -72,7 +77,27 @@ class Inserts:
         await self.pool.execute("INSERT INTO bench.decision (key, verdict) VALUES ($1, $2) ON CONFLICT DO NOTHING", key, verdict)
 
 
-async def serve(environment: Any = os.environ) -> None:
+async def play(client: Client, name: str, decisions: int, latencies: list[tuple[float, float]]) -> None:
+    """One lifecycle of the reference. `latencies`: moment of the answer (monotonic) and seconds from saying to answer, one a decision."""
+    parent = await client.start_workflow("ReferenceParent", decisions, id=name, task_queue=TASK_QUEUE)
+    for n, share in enumerate(shares(decisions)):
+        child = client.get_workflow_handle(child_id(name, n))
+        for decision in range(share):
+            while True:
+                began = time.monotonic()
+                try:
+                    await child.execute_update("decide", f"{name}:{n}:{decision}")
+                    break
+                except RPCError as error:
+                    if error.status != RPCStatusCode.NOT_FOUND:
+                        raise
+                    await asyncio.sleep(EVERY)
+            ended = time.monotonic()
+            latencies.append((ended, ended - began))
+    await parent.result()
+
+
+async def serve(environment: Mapping[str, str] = os.environ) -> None:
     """A worker with the settings of the engine's, until SIGTERM."""
     from db.pool import connect_pool
     from worker.connect import connect_temporal

@@ -82,26 +82,45 @@ class Auto:
     stuck: list[str] = field(default_factory=list)
 
     async def play_clock(self, clock: str, *, until: date, pause: float = 0.0) -> None:
-        """Decide what is open; when nothing is, or nothing can be, let time pass to the next moment; stop at `until` at the latest."""
+        """Decide what is open; when nothing is, or nothing can be, let time pass to the next moment; stop at `until` at the latest.
+
+        The clock's workflows are asked sparingly: all of them before anybody decides at a new time, else only whom it concerns.
+        """
         waiting: dict[str, str] = {}
+        round_ = practice.Round(self.pool, self.client, clock)
+        await round_.settle()
+        tried: tuple[object, ...] = ()
+        moved = False
         while True:
-            decided = 0
-            for task in await self._open(clock):
-                if await self._act(task, waiting):
-                    decided += 1
+            tasks = await self._open(clock)
+            news = (await self._standing(clock), *(task["id"] for task in tasks), (await practice.now(self.pool, clock)).toordinal() // 7)
+            if news != tried:
+                if moved:
+                    moved = False
+                    await round_.settle()
+                decided = [task["workflow"] for task in tasks if await self._act(task, waiting, pause)]
+                if decided:
                     waiting.clear()
-                if pause:
-                    await asyncio.sleep(pause)
-            if decided:
-                await practice.settle(self.pool, self.client, clock)
-                continue
+                    await round_.settle(set(decided))
+                    continue
+                tried = news
             if await self._finished(clock):
                 return
-            coming = await practice.settle(self.pool, self.client, clock)
+            coming = min(round_.due.values(), default=None)
             if coming is None or coming.date() > until:
                 self.stuck += [f"{task}: {why}" for task, why in waiting.items()] or [f"{clock}: nothing is open and nothing is due"]
                 return
-            await practice.advance(self.pool, self.client, clock, coming)
+            await practice.turn(self.pool, clock, coming)
+            await round_.settle({workflow for workflow, moment in round_.due.items() if moment <= coming})
+            moved = True
+
+    async def _standing(self, clock: str) -> str:
+        """Where the cases of the clock stand: what makes it worth trying again."""
+        return str(
+            await self.pool.fetchval(
+                "SELECT string_agg(reference || status || view_version::text, ' ' ORDER BY reference) FROM \"case\" WHERE clock = $1", clock
+            )
+        )
 
     async def _open(self, clock: str) -> list[asyncpg.Record]:
         return await self.pool.fetch(
@@ -145,8 +164,10 @@ class Auto:
             carried=row["carries_umbrella"],
         )
 
-    async def _act(self, task: asyncpg.Record, waiting: dict[str, str]) -> bool:
+    async def _act(self, task: asyncpg.Record, waiting: dict[str, str], pause: float) -> bool:
         """True if a decision counted."""
+        if pause:
+            await asyncio.sleep(pause)
         case = await self._facts(task["case_subject"])
         today = await self._today(case)
         said = await self._say(task, case, today)
