@@ -48,14 +48,18 @@ play-300: $(VENV)/.installed-embedded ## the same with 300 rows
 
 # --- prove it --------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-all check lint fmt fmt-check types contracts compose-check docs docs-check histories
+.PHONY: test test-all test-cold check lint fmt fmt-check types contracts compose-check docs docs-check histories
 test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for
 	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=term $(ARGS)
 	@$(BIN)/python .ci/branches.py .coverage.json $(COVERAGE_MIN) $(COVERED)
 
-test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off (a full replay at each task)
+test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off
 	@$(BIN)/python -m pytest $(ARGS)
 	@PCA_TEST_CACHE=0 $(BIN)/python -m pytest tests/workflows $(ARGS)
+
+# The case is left to `make test-all`: its histories are long, and every step replays them whole.
+test-cold: $(VENV)/.installed-dev ## the workflow tests of the stages with the cache off: a full replay at each task
+	@PCA_TEST_CACHE=0 $(BIN)/python -m pytest -q tests/workflows --ignore tests/workflows/test_agreement.py --ignore tests/workflows/test_real_timers.py $(ARGS)
 
 check: lint fmt-check types contracts compose-check docs-check ## everything that needs no server
 

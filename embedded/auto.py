@@ -9,10 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from temporalio.client import Client
@@ -30,6 +31,8 @@ ANOTHER_PERSON = frozenset(
     {"wrong_role", "not_candidate", "unknown_actor", "above_authority", "wrong_section", "not_listed_officer", "submitter_reviews"}
 )
 """Refusals that name the person, not the matter: somebody else may say the same."""
+DUTIES = ("submitter_", "reviewer_", "approver_", "bank_", "hit_", "recorder_", "focal_point_", "second_person_", "owner_", "counted_twice")
+"""How the rules of the segregation of duties begin."""
 EIGHT = {f"q{n}": "agree" for n in range(1, 9)}
 
 
@@ -79,34 +82,53 @@ class Auto:
     stuck: list[str] = field(default_factory=list)
 
     async def play_clock(self, clock: str, *, until: date, pause: float = 0.0) -> None:
-        """Decide what is open; when nothing is, or nothing can be, let time pass to the next moment; stop at `until` at the latest."""
+        """Decide what is open; when nothing is, or nothing can be, let time pass to the next moment; stop at `until` at the latest.
+
+        The clock's workflows are asked sparingly: all of them before anybody decides at a new time, else only whom it concerns.
+        """
         waiting: dict[str, str] = {}
+        round_ = practice.Round(self.pool, self.client, clock)
+        await round_.settle()
+        tried: tuple[object, ...] = ()
+        moved = False
         while True:
-            decided = 0
-            for task in await self._open(clock):
-                if await self._act(task, waiting):
-                    decided += 1
+            tasks = await self._open(clock)
+            news = (await self._standing(clock), *(task["id"] for task in tasks), (await practice.now(self.pool, clock)).toordinal() // 7)
+            if news != tried:
+                if moved:
+                    moved = False
+                    await round_.settle()
+                decided = [task["workflow"] for task in tasks if await self._act(task, waiting, pause)]
+                if decided:
                     waiting.clear()
-                if pause:
-                    await asyncio.sleep(pause)
-            if decided:
-                await practice.settle(self.pool, self.client, clock)
-                continue
+                    await round_.settle(set(decided))
+                    continue
+                tried = news
             if await self._finished(clock):
                 return
-            coming = await practice.settle(self.pool, self.client, clock)
+            coming = min(round_.due.values(), default=None)
             if coming is None or coming.date() > until:
                 self.stuck += [f"{task}: {why}" for task, why in waiting.items()] or [f"{clock}: nothing is open and nothing is due"]
                 return
-            await practice.advance(self.pool, self.client, clock, coming)
+            await practice.turn(self.pool, clock, coming)
+            await round_.settle({workflow for workflow, moment in round_.due.items() if moment <= coming})
+            moved = True
+
+    async def _standing(self, clock: str) -> str:
+        """Where the cases of the clock stand: what makes it worth trying again."""
+        return str(
+            await self.pool.fetchval(
+                "SELECT string_agg(reference || status || view_version::text, ' ' ORDER BY reference) FROM \"case\" WHERE clock = $1", clock
+            )
+        )
 
     async def _open(self, clock: str) -> list[asyncpg.Record]:
         return await self.pool.fetch(
-            """SELECT t.*, c.subject AS case_subject FROM task t
-               JOIN "case" c ON c.subject = t.subject OR c.subject = ANY(t.cases)
-               WHERE t.state = 'open' AND c.clock = $1
-                 AND t.id IN (SELECT DISTINCT ON (id) id FROM task WHERE state = 'open')
-               ORDER BY t.opened_at, t.id""",
+            """SELECT * FROM (
+                 SELECT DISTINCT ON (t.id) t.*, c.subject AS case_subject FROM task t
+                 JOIN "case" c ON c.subject = t.subject OR c.subject = ANY(t.cases)
+                 WHERE t.state = 'open' AND c.clock = $1 ORDER BY t.id, c.reference) AS open
+               ORDER BY opened_at, id""",
             clock,
         )
 
@@ -142,8 +164,10 @@ class Auto:
             carried=row["carries_umbrella"],
         )
 
-    async def _act(self, task: asyncpg.Record, waiting: dict[str, str]) -> bool:
+    async def _act(self, task: asyncpg.Record, waiting: dict[str, str], pause: float) -> bool:
         """True if a decision counted."""
+        if pause:
+            await asyncio.sleep(pause)
         case = await self._facts(task["case_subject"])
         today = await self._today(case)
         said = await self._say(task, case, today)
@@ -172,7 +196,7 @@ class Auto:
                 if rules == ["task_closed"]:
                     return False
                 self.refusals.update(rules)
-                if not any(_is_about_the_person(rule) for rule in rules):
+                if not any(self.is_about_the_person(rule) for rule in rules):
                     break
             else:
                 continue
@@ -181,12 +205,18 @@ class Auto:
         waiting[task["id"]] = why
         return False
 
+    @staticmethod
+    def is_about_the_person(rule: str) -> bool:
+        """Whether a refusal names the person: somebody else may say the same."""
+        return rule in ANOTHER_PERSON or rule.startswith(DUTIES)
+
     def _candidates(self, task: asyncpg.Record, case: CaseFacts, role: str) -> list[str]:
         named = list(task["candidates"])
         return named or list(dict.fromkeys(p["actor"] for p in case.people(role)))
 
     async def _today(self, case: CaseFacts) -> date:
-        return (await practice.now(self.pool, case.row["clock"])).date()
+        """The office's date."""
+        return (await practice.now(self.pool, case.row["clock"])).astimezone(ZoneInfo(case.office["time_zone"])).date()
 
     # -- the plainest yes ------------------------------------------------------------------------------------------------------------
 
@@ -205,8 +235,8 @@ class Auto:
                 return "agree", None
             case "sign_partner_declaration":
                 return "sign", {
-                    "document": "declaration.pdf", "sha256": _hash(partner.id, "declaration"), "signed_by": officer, "signed_on": str(today),
-                    "answers": [True] * 8, "conflicts": [],
+                    "document": "declaration.pdf", "sha256": _hash(partner.id, "declaration"), "signed_by": officer,
+                    "signed_on": str(today), "answers": [True] * 8, "conflicts": [],
                 }  # fmt: skip
             case "provide_registration":
                 return "provide", {
@@ -281,12 +311,16 @@ class Auto:
                 return "sign", {"objects": objects}
             case "reserve_funds":
                 return await self._reserve(case, task)
+            case "request_cash" if task["whom"].split("-")[0] != "1":
+                return None  # the play ends with the first instalment reported
             case "request_cash":
                 return await self._request(case, task, officer, today)
             case "certify_request":
                 return "certify", None
             case "check_request":
                 return "pass", {}
+            case "release_cash" if row["status"] != "active":
+                return None  # nobody releases before the start
             case "release_cash":
                 amount = await self.pool.fetchval(
                     "SELECT coalesce(checked, certified, requested) FROM instalment WHERE subject = $1 AND instalment = $2",
@@ -344,9 +378,10 @@ class Auto:
         amount = str(case.row["office_cash"])
         grants = case.office.get("grants", [])
         grant = case.intake.grants[0].grant if case.intake.grants else (grants[0]["id"] if grants else "GRANT-1")
+        expires = str(case.row["end_requested"] + timedelta(days=60))
         return "reserve", {
             "number": f"FR-{case.row['reference'].replace('/', '-')}", "vendor_number": vendor, "currency": case.row["currency"],
-            "amount": amount, "lines": [{"grant": grant, "amount": amount, "expires_on": str(case.row["end_requested"] + timedelta(days=60))}],
+            "amount": amount, "lines": [{"grant": grant, "amount": amount, "expires_on": expires}],
         }  # fmt: skip
 
     async def _request(self, case: CaseFacts, task: asyncpg.Record, officer: str, today: date) -> Said:
@@ -366,33 +401,3 @@ class Auto:
             },
             "certified": True, "sha256": _hash(task["id"], "face"), "signed_by": officer, "signed_on": str(today),
         }  # fmt: skip
-
-
-def _is_about_the_person(rule: str) -> bool:
-    duties = (
-        "submitter_",
-        "reviewer_",
-        "approver_",
-        "releaser_",
-        "account_",
-        "verifier_",
-        "duty_",
-        "same_person",
-        "twice_",
-        "focal_point_",
-        "hit_",
-        "recorder_",
-    )
-    return rule in ANOTHER_PERSON or rule.startswith(duties) or "segregation" in rule
-
-
-@dataclass(frozen=True)
-class Played:
-    """How a trial ended."""
-
-    cases: int
-    decisions: int
-    refusals: dict[str, int]
-    stuck: list[str]
-    began: datetime
-    ended: datetime

@@ -54,37 +54,38 @@ async def advance(pool: asyncpg.Pool, client: Client, name: str, to: datetime) -
     shown = await now(pool, name)
     if to < shown - timedelta(minutes=1):
         raise ClockGoesForward(f"the clock {name} shows {shown:%Y-%m-%d %H:%M} UTC already")
-    round_ = _Round(pool, client, name)
+    round_ = Round(pool, client, name)
     stops: list[datetime] = []
     coming = await round_.settle()
     while coming is not None and coming < to:
         stops.append(coming)
-        await _turn(pool, name, coming)
+        await turn(pool, name, coming)
         coming = await round_.settle({w for w, moment in round_.due.items() if moment <= coming})
-    await _turn(pool, name, to)
+    await turn(pool, name, to)
     await round_.settle()
     return Advanced(now=await now(pool, name), stops=stops)
 
 
 async def settle(pool: asyncpg.Pool, client: Client, name: str) -> datetime | None:
     """Let every open workflow of the clock do what is left to do at this time; the next due moment, if any."""
-    return await _Round(pool, client, name).settle()
+    return await Round(pool, client, name).settle()
 
 
-async def _turn(pool: asyncpg.Pool, name: str, to: datetime) -> None:
+async def turn(pool: asyncpg.Pool, name: str, to: datetime) -> None:
     """Forward only: a moment that passed while we were busy stays passed."""
     await pool.execute(
         'UPDATE clock SET "offset" = greatest("offset", $2) WHERE name = $1', name, to - datetime.now(UTC) + timedelta(milliseconds=1)
     )
 
 
-class _Round:
+class Round:
     """Ticks until nobody has anything left to do. One workflow's doing may give another something to do, so whoever wrote is asked
     again, and so is whoever was told something; where a workflow has ended, everybody is, since its parent is about to hear of it.
     """
 
     def __init__(self, pool: asyncpg.Pool, client: Client, name: str) -> None:
         self.pool, self.client, self.name = pool, client, name
+        # when each workflow has something to do next; who has not been asked since the clock moved may think that it is earlier
         self.due: dict[str, datetime] = {}
         self.gone: set[str] = set()
 

@@ -267,6 +267,18 @@ async def test_c24_neither_currency_nor_modality_nor_type_changes_once_both_have
     assert rules((await correct(desk, case, "ke.004", "committee_secretary", fields)).findings) & {"not_clerical", "no_such_field"}
 
 
+# D. Reports ---------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_d2_a_document_that_names_no_reports_owes_one_for_each_paid_quarter(desk: Desk) -> None:
+    assert "reporting" not in facts("C1")["document"]
+    case = await money.paid(desk)
+    assert await desk.pool.fetchval("SELECT count(*) FROM period WHERE subject = $1", case) == 6
+    row = await desk.row("report", case)
+    assert row is not None
+    assert (row["period"], row["due"], row["state"]) == (1, date(2026, 8, 31), "due")
+
+
 # E. Acceptance and courts -------------------------------------------------------------------------------------------------------------
 
 
