@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import asyncpg
 
-from activities import ledger, versions
+from activities import activation, ledger, versions
 from activities.guards import SQL as GUARDS
 from activities.ledger import SQL
 from activities.record import task_of
@@ -127,6 +127,9 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
     if row["end_on"] is not None:
         _, calendar = await pack_and_calendar(conn, begin)
         facts["ends_at"] = calendar.moment(row["end_on"] + timedelta(days=1)).isoformat()  # the last day is included
+    rests_on = await activation.of_case(conn, begin.subject) if row["track"] == "emergency" else None
+    if rests_on is not None and rests_on["state"] != "declared" and not await conn.fetchval(activation.SQL["told_ended"], begin.subject):
+        facts["activation_ended"] = rests_on["reference"]
     return facts
 
 

@@ -562,7 +562,7 @@ async def _waiting(s: Settling) -> list[str]:
 def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Calendar, office: str, cases: list[str]) -> dict[str, Any]:
     kind = CATALOGUE[opening.kind]
     roles = list(opening.roles or kind.decides)
-    due = opening.due
+    due = opening.due or s.dues.get(opening.kind)
     if due is None and opening.kind in pack.tasks and (days := pack.task(opening.kind).days) is not None:
         due = calendar.due(s.at, days)
     candidates = opening.candidates or ([opening.whom] if opening.kind == "give_opinion" and opening.whom else [])

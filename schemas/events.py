@@ -59,11 +59,19 @@ _ROWS = (
         "taken in",
         "reference workflow office programme partner partner_subject umbrella source source_reference facts_sha256 title_sha256 instrument "
         "document_type humanitarian submitter section focal_point budget_owner currency rate office_total office_cash office_total_usd "
-        "office_cash_usd submitted_on start_requested end_requested carries_umbrella packs clock assumed_facts",
+        "office_cash_usd submitted_on start_requested end_requested carries_umbrella packs activation clock assumed_facts",
         "yes",
     ),
     _e(4, "case.track_set", "track decided", "track reason activation confirmed", "yes"),
-    _e(5, "case.track_changed", "emergency declared, revoked, or returned to standard", "from to reason stages_affected deferrals", "yes"),
+    _e(
+        5,
+        "case.track_changed",
+        "emergency declared, revoked, or returned to standard",
+        "from to reason activation stages_affected deferrals",
+        "yes",
+    ),
+    _e(0, "case.track_confirmed", "use of the fast path confirmed", "", "no"),
+    _e(0, "case.activation_ended", "the activation that the case relies on has ended", "activation ended state", "yes"),
     _e(6, "case.status_changed", "any row of the transition table", "from to trigger round", "coarse"),
     _e(7, "case.holder_changed", "court moves", "holder why task", "yes"),
     _e(8, "case.fact_corrected", "correction applied", "correction fact verdict old new reopens", "coarse"),
@@ -121,7 +129,10 @@ _ROWS = (
     _e(36, "review.question_asked question_answered", "question put, answered", "question task to text_sha256", "if_theirs"),
     _e(37, "review.corrected", "clerical correction", "fields sha256 old_sha256", "yes"),
     _e(38, "review.concluded", "recommended, with conditions, returned, not recommended", "round result counts conditions", "coarse"),
-    _e(39, "review.ratified not_ratified", "after the fact", "counts conditions", "coarse"),
+    _e(39, "review.ratified not_ratified", "after the fact", "verdict counts conditions block", "coarse"),
+    _e(
+        0, "review.ratification_convened", "full committee after a review by one person", "members overall_approver meeting_on quorum", "no"
+    ),
     _e(40, "condition.set", "condition of review or approval", "condition text_sha256 owner_role gate due set_by", "if_theirs"),
     _e(40, "condition.met waived", "and its end", "condition evidence", "if_theirs"),
     # Approval, signature, funds
@@ -133,6 +144,7 @@ _ROWS = (
         "yes",
         urgent=True,
     ),
+    _e(0, "approval.informed", "the regional director is told of a fast approval above two million", "role amount_usd", "no"),
     _e(42, "approval.returned", "returned by the approver, or at signature", "object trigger items", "coarse"),
     _e(43, "case.rejected", "end", "stage reason_code message_sha256", "coarse"),
     _e(
@@ -256,9 +268,10 @@ _ROWS = (
         73,
         "activation.declared renewed expired revoked stepped_aside",
         "emergency",
-        "level offices areas sectors from to document by",
+        "level offices areas sectors from to document document_sha256 roster step_aside_from step_aside_to by role reason_sha256 cases clock",
         "no",
     ),
+    _e(0, "activation.end_decided", "what becomes of a case whose activation has ended", "verdict by", "yes"),
     # Tasks, decisions, messages
     _e(
         74,

@@ -301,7 +301,8 @@ class CaseStage(Stage):
         facts = await self.begin()
         if ended := facts.get("activation_ended"):
             self.state["activation_end"] = ended
-            await self.record(f"activation_end:{ended}", opens=[Opening(kind="decide_at_activation_end", whom=ended)])
+            opens = [Opening(kind="decide_at_activation_end", whom=ended)]
+            await self.record(f"activation_end:{ended}", [Event(type="case.activation_ended")], opens)
 
     def own_moments(self) -> dict[str, datetime]:
         """The end of a hold, two working days before it, the end of a notice."""
