@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from temporalio.client import Client
 
-from activities import sanctions
+from activities import activation, sanctions
 from embedded import bank, practice
 from schemas.messages import Answer
 from worker import doors
@@ -193,9 +193,10 @@ class Player:
         self.told(play, f"{play.begins:%d %b %Y}  submitted, taken as {taken.reference}")
 
     async def _declare(self, play: Play, declared: dict[str, Any], at: datetime) -> None:
-        from activities import activation
-
-        await activation.declare(self.pool, declared, at=at, clock=play.clock)
+        try:
+            await activation.declare(self.pool, declared, at=at, clock=play.clock, client=self.client)
+        except activation.ActivationRefused as error:
+            raise PlayFailed(play.case, f"{play.case}: the activation was refused: {error}") from error
         self.told(play, f"{at:%d %b %Y}  {declared['role']:28} activation {declared['reference']} declared")
 
     async def _load(self, play: Play, step: Step) -> None:
