@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from activities import guards
+from activities import deferrals, guards
 from activities.settle_obligations import create, met
 from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
@@ -260,6 +260,7 @@ async def document_signed(s: Settling, event: Draft) -> None:
         else None,
     }
     await _owed_from_signature(s, case, dates, programme_end, rows)
+    await deferrals.at_signature(s, case, dates.signed_on)
 
 
 async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, programme_end: date | None, signatures: list[Row]) -> None:

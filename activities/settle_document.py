@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from activities import reviewers
 from activities.guards import Fact, guard
 from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
 from db.sql import queries
 from policy import budget
 from policy import document as rules
-from policy import review as reviews
 from policy.rates import to_usd
 from schemas.findings import Finding
 from schemas.intake import Document, faults
@@ -201,7 +201,7 @@ async def deviation_settled(s: Settling, event: Draft) -> None:
 async def submitted(s: Settling, event: Draft) -> None:
     """Amount and track say which review it is; nobody types it."""
     case, pack = await s.case(event.subject), await s.pack(subject=event.subject)
-    found = reviews.kind(case["office_total_usd"], pack)
+    found = await reviewers.kind(s.db, case, s.batch.round, pack)
     event.data |= {"round": s.batch.round, "review_kind": found.kind, "why_this_kind": found.why}
     s.facts["review_kind"] = found.kind
 

@@ -4,6 +4,7 @@ One workflow for a partner in an office and one for a case, started with the fir
 review and approval are closed here too. The consequence is a block in the record; meeting the obligation lifts that block alone.
 """
 
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -75,6 +76,7 @@ class ObligationsStage(Stage):
         facts = await self.begin()
         wanted = {o["id"]: o for o in facts.get("open", [])}
         conditions = {c["id"]: c for c in facts.get("conditions", [])}
+        self.follow_due_moments(wanted)
         have = {task.whom.split(" ")[0] for task in self.tasks.values()}
         again = self.state.get("again", {})
         opens = [self.obligation(o, again.get(id_, "")) for id_, o in wanted.items() if id_ not in have and not o.get("evidence_in")]
@@ -105,6 +107,15 @@ class ObligationsStage(Stage):
             await self.record(
                 f"look:{'+'.join(o.kind[0] + o.whom for o in opens)}:{'+'.join(c.task for c in gone)}", opens=opens, closes=gone
             )
+
+    def follow_due_moments(self, wanted: dict[str, dict[str, Any]]) -> None:
+        """An event has set another due date (a first signature, a second release): what happens at it and around it moves along."""
+        for task in list(self.tasks.values()):
+            due = wanted.get(task.whom.split(" ")[0], {}).get("due")
+            if task.kind != "meet_obligation" or due is None or task.due is None or (new := datetime.fromisoformat(due)) == task.due:
+                continue
+            moments = [m.model_copy(update={"at": m.at + (new - task.due)}) for m in task.moments]
+            self.tasks[task.id] = task.model_copy(update={"due": new, "moments": moments})
 
     def obligation(self, o: dict[str, Any], again: str = "") -> Opening:
         return Opening(

@@ -39,7 +39,8 @@ async def test_a_declaration_is_one_row_and_the_same_again_is_no_other(desk: Des
     await in_force(desk)
     assert not await activation.declare(desk.pool, declared(), at=at("2026-03-10"))
     row = await desk.row("activation", "activation:MOZ-L2-2026-01")
-    assert row is not None and (row["state"], row["level"], row["declared_by"]) == ("declared", "L2", "mz.023")
+    assert row is not None
+    assert (row["state"], row["level"], row["declared_by"]) == ("declared", "L2", "mz.023")
 
 
 async def test_what_is_wrong_with_a_declaration_is_told_at_once(desk: Desk) -> None:
@@ -61,7 +62,8 @@ async def test_a_step_aside_is_the_coordinators(desk: Desk) -> None:
 
 async def test_the_door_asks_for_an_activation(desk: Desk) -> None:
     found = await intake.take(desk.pool, facts("C3"), at=at("2026-03-11"))
-    assert isinstance(found, Refused) and "no_activation" in rules(found.findings)
+    assert isinstance(found, Refused)
+    assert "no_activation" in rules(found.findings)
 
 
 @pytest.mark.parametrize(
@@ -77,13 +79,15 @@ async def test_an_activation_that_does_not_cover_the_case_is_no_reason_for_the_f
 ) -> None:
     await in_force(desk, **changes)
     found = await intake.take(desk.pool, facts("C3"), at=at("2026-03-11"))
-    assert isinstance(found, Refused) and rule in rules(found.findings)
+    assert isinstance(found, Refused)
+    assert rule in rules(found.findings)
 
 
 async def test_who_declared_it_submits_no_case_under_it(desk: Desk) -> None:
     await in_force(desk)
     found = await intake.take(desk.pool, facts("C3") | {"submitter": "mz.023"}, at=at("2026-03-11"))
-    assert isinstance(found, Refused) and "declared_by_submitter" in rules(found.findings)
+    assert isinstance(found, Refused)
+    assert "declared_by_submitter" in rules(found.findings)
 
 
 async def test_a_case_on_the_fast_path_drafts_at_once_and_knows_its_activation(desk: Desk) -> None:
@@ -130,14 +134,17 @@ async def test_the_end_of_an_activation_is_decided_for_each_case_within_ten_work
     done = await desk.system(case, "case", "end", at("2026-06-09"), [Event(type="case.activation_ended")], opens=opens, workflow="w")
     assert not done.refused, done.findings
     owed = await desk.row("obligation", case, kind="activation_end_decision")
-    assert owed is not None and owed["due_at"].date() == date(2026, 6, 22) and done.tasks[0].due == owed["due_at"]
+    assert owed is not None
+    assert owed["due_at"].date() == date(2026, 6, 22)
+    assert done.tasks[0].due == owed["due_at"]
     decided = Event(type="activation.end_decided", data={"verdict": "finish_as_is"})
     said = await desk.decide(
         done.tasks[0], "mz.008", "head_of_office", "finish_as_is", at("2026-06-15"), [decided], subject=case, comment="As signed."
     )
     assert not said.refused, said.findings
     owed = await desk.row("obligation", case, kind="activation_end_decision")
-    assert owed is not None and owed["state"] == "met"
+    assert owed is not None
+    assert owed["state"] == "met"
 
 
 async def test_a_revocation_returns_what_nobody_has_approved(desk: Desk) -> None:
