@@ -579,7 +579,7 @@ def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Cale
         "whom": opening.whom,
         "roles": roles,
         "candidates": candidates,
-        "holder": _holder(kind, roles, s.batch.track),
+        "holder": opening.holder or _holder(kind, roles, s.batch.track),
         "office": office,
         "data": opening.data,
         "cases": cases,

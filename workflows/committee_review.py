@@ -61,7 +61,10 @@ class ReviewStage(Stage):
         """Who reviews: the secretary names a committee; on the fast path the roster names one person, who is asked at once. Opinions given
         before a change of track are kept; who has still to speak is asked no more."""
         facts = await self.begin()
+        as_it_began = key != "start" and facts["kind"] == self.state["kind"]
         self.state |= {"kind": facts["kind"], "quorum": facts["quorum"], "track": self.view.track}
+        if as_it_began:
+            return
         waiting = [
             Closing(task=t.id, why=key) for t in self.tasks.values() if t.kind in ("prepare_review", "give_opinion", "reform_committee")
         ]
