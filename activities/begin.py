@@ -30,6 +30,7 @@ from schemas.intake import Document
 from schemas.names import kind_of, office_and_partner, office_partner_programme, reference_of
 
 CASE = queries("case")
+OWED = queries("owed")
 
 LARGEST_SLICE = 4096
 """Bytes of JSON; what is larger would weigh on every replay."""
@@ -124,9 +125,20 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
         "carried": row["carries_umbrella"],
         "umbrella": row["umbrella"],
     }
+    if await conn.fetchval(OWED["not_ratified"], begin.subject):
+        facts["not_ratified"] = True
     if row["end_on"] is not None:
         _, calendar = await pack_and_calendar(conn, begin)
         facts["ends_at"] = calendar.moment(row["end_on"] + timedelta(days=1)).isoformat()  # the last day is included
+    if row["instrument"] == "contingency_activation":
+        facts["route"] = "activation"
+    if row["document_type"] == "contingency" and row["status"] == "signed":
+        programme = (await versions.office_by_hash(conn, row["packs"]["office"]["sha256"])).programme(row["programme"])
+        _, calendar = await pack_and_calendar(conn, begin)
+        if programme is not None:
+            facts["expires_at"] = calendar.moment(
+                programme.end + timedelta(days=1)
+            ).isoformat()  # never activated: it ends with the programme
     rests_on = await activation.of_case(conn, begin.subject) if row["track"] == "emergency" else None
     if rests_on is not None and rests_on["state"] != "declared" and not await conn.fetchval(activation.SQL["told_ended"], begin.subject):
         facts["activation_ended"] = rests_on["reference"]

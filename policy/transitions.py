@@ -143,6 +143,13 @@ CASE: tuple[Transition, ...] = (
         ("start_reached", "reservation", "conditions_before_start", "umbrella_signed", "not_contingency"),
     ),
     Transition(
+        ("in_approval",),
+        "signed",
+        "approve_activation",
+        ("contingency_route", "letter", "dates", "budget_above_zero", "umbrella_signed", "vendor_confirmed", "screening_fresh"),
+        "head_of_office",
+    ),
+    Transition(
         ("signed",),
         "active",
         "approve_activation",

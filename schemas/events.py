@@ -179,7 +179,14 @@ _ROWS = (
     _e(49, "funds.reserved", "reservation attached or topped up", "number vendor_number currency amount lines top_up", "coarse"),
     _e(49, "funds.reservation_refused", "no funds to reserve", "reasons", "coarse"),
     _e(50, "case.activated", "active", "start first_period cap", "yes"),
-    _e(51, "contingency.activated", "letter signed", "letter_sha256 start end budget ceiling", "yes"),
+    _e(0, "contingency.prepared", "activation of a contingency document prepared", "letter_sha256 start end budget_version", "coarse"),
+    _e(
+        51,
+        "contingency.activated",
+        "letter signed",
+        "letter_sha256 start end budget ceiling signed_on periods authorised currency",
+        "yes",
+    ),
     # Cash
     _e(
         52,
@@ -268,7 +275,8 @@ _ROWS = (
         73,
         "activation.declared renewed expired revoked stepped_aside",
         "emergency",
-        "level offices areas sectors from to document document_sha256 roster step_aside_from step_aside_to by role reason_sha256 cases clock",
+        "level offices areas sectors from to document document_sha256 roster step_aside_from step_aside_to by role reason_sha256 cases "
+        "clock",
         "no",
     ),
     _e(0, "activation.end_decided", "what becomes of a case whose activation has ended", "verdict by", "yes"),

@@ -88,9 +88,13 @@ class CaseStage(Stage):
         self.sent: CaseView | None = None
         self.round = 1
         self.cleared = False
-        await self.begin()
+        facts = await self.begin()
         await self.set_track()
         if not TRACKS[self.view.track].beside and not await self.vetted():
+            return await self.end()
+        if facts.get("route") == "activation":  # of a contingency document, which was reviewed and signed when there was time
+            if not self.view.ended and (await self.run_stage("approval")).result == "signed":
+                await self.live()
             return await self.end()
         while not self.view.ended:
             document = await self.run_stage("document")
@@ -237,7 +241,14 @@ class CaseStage(Stage):
         facts = await self.begin()
         while not self.view.ended and self.view.status in ("signed", "active"):
             moment = None
-            if self.view.status == "signed":
+            if self.view.status == "signed" and facts.get("expires_at"):
+                moment = datetime.fromisoformat(facts["expires_at"])
+                if moment <= self.now():
+                    over = Event(type="case.status_changed", data={"to": "expired", "trigger": "programme_over"})
+                    if not (await self.record("expire", [over, Event(type="case.expired")])).refused:
+                        continue
+                    moment = self.now() + ONE_DAY
+            elif self.view.status == "signed":
                 moment = await self.activate()
             if self.view.status == "active":
                 facts = await self.begin() if not facts.get("ends_at") else facts
@@ -295,11 +306,14 @@ class CaseStage(Stage):
         await self.broadcast()
 
     async def look_at_activation(self) -> None:
-        """The activation that this case relies on has ended: the head of office decides what becomes of the case."""
-        if not TRACKS[self.view.track].confirmed or self.state.get("activation_end"):
+        """The activation that this case relies on has ended, or its review was not ratified: the head of office decides."""
+        if not TRACKS[self.view.track].confirmed or {"activation_end", "not_ratified"} <= self.state.keys():
             return
         facts = await self.begin()
-        if ended := facts.get("activation_ended"):
+        if facts.get("not_ratified") and "not_ratified" not in self.state:
+            self.state["not_ratified"] = True
+            await self.record("not_ratified", opens=[Opening(kind="decide_suspension", whom="not-ratified")])
+        if (ended := facts.get("activation_ended")) and "activation_end" not in self.state:
             self.state["activation_end"] = ended
             opens = [Opening(kind="decide_at_activation_end", whom=ended)]
             await self.record(f"activation_end:{ended}", [Event(type="case.activation_ended")], opens)
