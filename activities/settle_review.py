@@ -38,9 +38,9 @@ SILENT = "silent-"
 async def convened(s: Settling, event: Draft) -> None:
     """The people of this round: enough, of the right functions and sections, none with another duty in the case."""
     kind = await _kind(s)
-    members = await _members(s, event.data.get("members", []))
+    members = await named_members(s, event.data.get("members", []))
     await _compose(s, kind, members)
-    await _approver(s, event.data.get("overall_approver", ""), members)
+    await check_approver(s, event.data.get("overall_approver", ""), members)
     event.data |= {"round": s.batch.round, "kind": kind, "quorum": rules.quorum(kind, await s.pack())}
     s.facts |= {"members": [member.person for member in members], "overall_approver": event.data.get("overall_approver")}
 
@@ -56,7 +56,7 @@ async def reformed(s: Settling, event: Draft) -> None:
     silent = s.task.whom.removeprefix(SILENT) if s.task is not None and s.task.whom.startswith(SILENT) else None
     leave = {row["person"] for row in named if row["state"] == "named" and (kind == "single" or row["person"] == silent)}
     stay = [rules.Member(**_member(row)) for row in named if row["state"] == "named" and row["person"] not in leave]
-    new = await _members(s, event.data.get("members", []))
+    new = await named_members(s, event.data.get("members", []))
     for index, member in enumerate(new):
         if member.person in {row["person"] for row in named}:
             s.refuse(
@@ -88,7 +88,7 @@ def _member(row: Any) -> dict[str, str]:
     return {"person": row["person"], "function": row["function"], "section": row["section"]}
 
 
-async def _members(s: Settling, named: list[dict[str, Any]]) -> list[rules.Member]:
+async def named_members(s: Settling, named: list[dict[str, Any]]) -> list[rules.Member]:
     """The people named, as the office file (of this office, or of the one that lends them) has them."""
     office, day = await s.office(), await s.today()
     found: list[rules.Member] = []
@@ -133,14 +133,16 @@ async def _compose(s: Settling, kind: str, members: list[rules.Member], *, first
     for index, member in enumerate(members[first_new:]):
         for found in segregation.objections(acts, member.person, "give_opinion", whom=member.person, round=s.batch.round):
             s.add(found.model_copy(update={"path": f"$.data.members[{index}].person", "message": f"{member.person}: {found.message}"}))
-    listed = kind == "single" and (s.decision is None or await reviewers.from_roster(s.db, case, s.batch.round, await s.today()) is not None)
+    listed = kind == "single" and (
+        s.decision is None or await reviewers.from_roster(s.db, case, s.batch.round, await s.today()) is not None
+    )
     roster = await reviewers.roster(s.db, case, await s.today()) if listed else None  # it may have nobody left to give
     for found in rules.composition(kind, members, submitting_section=case["section"], pack=pack, roster=roster):
         path = re.sub(r"\[(\d+)\]", lambda at: f"[{int(at[1]) - first_new}]", found.path)
         s.add(found.model_copy(update={"path": path}))
 
 
-async def _approver(s: Settling, actor: str, members: list[rules.Member]) -> None:
+async def check_approver(s: Settling, actor: str, members: list[rules.Member]) -> None:
     """Who consolidates is of the office, has no other duty in the case, and does not weigh an opinion of his or her own."""
     path = "$.data.overall_approver"
     if (await s.office()).person(actor) is None and await _lender(s, actor) is None:
@@ -164,8 +166,8 @@ async def _approver(s: Settling, actor: str, members: list[rules.Member]) -> Non
 @judges("give_opinion")
 async def is_a_member(s: Settling) -> None:
     """The member whose opinion it is, still sitting; all eight questions, no conflict, a comment with every disagreement."""
-    if s.decision is None or s.task is None:
-        return
+    if s.decision is None or s.task is None or s.batch.stage != "review":
+        return  # a ratification has members of its own
     holder = s.decision.on_behalf_of or s.decision.actor
     named = {row["person"]: row["state"] for row in await s.db.fetch(SQL["members"], s.batch.subject, s.batch.round)}
     if holder != s.task.whom or named.get(holder) != "named":

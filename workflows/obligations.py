@@ -48,12 +48,15 @@ class ObligationsStage(Stage):
         """The full review after the fact: three people look at what one has recommended, then the overall approver ratifies."""
         match heard.kind, heard.verdict:
             case "prepare_review", "convene":
-                named = Event(type="review.ratification_convened", take=["members", "overall_approver"])
+                named = Event(type="review.ratification_convened", take=["members", "overall_approver", "meeting_on"])
                 if done := await self.count(
                     heard, [named], [Opening(kind="give_opinion", each="members", data={"purpose": "ratification"})]
                 ):
-                    self.state |= {"approver": done.facts["overall_approver"], "ratifying": 0}
-            case "give_opinion", verdict if verdict != "recuse":
+                    self.state |= {"approver": done.facts["overall_approver"], "convened": self.convened + 1}
+            case "give_opinion", "recuse":
+                asked = any(t.kind == "prepare_review" for t in self.tasks.values())  # the secretary names somebody else
+                await self.count(heard, opens=[] if asked else [self.convening(heard.task.due if heard.task else None)])
+            case "give_opinion", verdict:
                 spoken = int(self.state.get("ratifying", 0)) + 1
                 event = Event(
                     type="review.opinion_given",
@@ -76,6 +79,7 @@ class ObligationsStage(Stage):
         facts = await self.begin()
         wanted = {o["id"]: o for o in facts.get("open", [])}
         conditions = {c["id"]: c for c in facts.get("conditions", [])}
+        self.state["verifiers"] = {id_: o["verifier_role"] for id_, o in wanted.items() if o.get("verifier_role")}
         self.follow_due_moments(wanted)
         have = {task.whom.split(" ")[0] for task in self.tasks.values()}
         again = self.state.get("again", {})
@@ -97,16 +101,29 @@ class ObligationsStage(Stage):
             if id_ not in have
         ]
         if facts.get("ratification") and not any(t.kind in RATIFYING for t in self.tasks.values()):
-            opens.append(Opening(kind="prepare_review"))  # the file of an emergency review is looked at by a full committee afterwards
+            # the file of an emergency review is looked at by a full committee afterwards
+            opens.append(self.convening(facts.get("ratify_by")))
         gone = [
             Closing(task=task.id, why="met")
             for task in self.tasks.values()
-            if task.kind not in RATIFYING and task.whom.split(" ")[0] not in wanted and task.whom.split(" ")[0] not in conditions
+            if (
+                not facts.get("ratification")
+                if task.kind in RATIFYING
+                else task.whom.split(" ")[0] not in wanted and task.whom.split(" ")[0] not in conditions
+            )
         ]
         if opens or gone:
             await self.record(
                 f"look:{'+'.join(o.kind[0] + o.whom for o in opens)}:{'+'.join(c.task for c in gone)}", opens=opens, closes=gone
             )
+
+    @property
+    def convened(self) -> int:
+        """How often the secretary has named people to ratify."""
+        return int(self.state.get("convened", 0))
+
+    def convening(self, due: Any) -> Opening:
+        return Opening(kind="prepare_review", whom=f"again-{self.convened}" if self.convened else "", due=due)
 
     def follow_due_moments(self, wanted: dict[str, dict[str, Any]]) -> None:
         """An event has set another due date (a first signature, a second release): what happens at it and around it moves along."""
@@ -155,10 +172,14 @@ class ObligationsStage(Stage):
         id_ = heard.whom.split(" ")[0]
         kept = [m for m in heard.task.moments if m.does not in ("remind", "escalate")]
         due = next((m.at for m in kept if m.does == "overdue"), None) if kind == "meet_obligation" else None
-        return Opening(kind=kind, whom=f"{id_} after {heard.said.key}", due=due, moments=kept, data={"obligation": id_})
+        verifier = self.state.get("verifiers", {}).get(id_)
+        roles = [verifier] if kind == "check_obligation_evidence" and verifier else None
+        return Opening(kind=kind, whom=f"{id_} after {heard.said.key}", roles=roles, due=due, moments=kept, data={"obligation": id_})
 
     async def fell(self, fell: Fell) -> None:
         """The due moment has passed unmet: the consequence fires. A notice only tells."""
+        if fell.task.kind in RATIFYING:
+            return  # a silent member holds nothing up: the secretary may name more than three
         id_ = fell.task.whom.split(" ")[0]
         when = f"{fell.moment.at:%Y-%m-%d}"
         if fell.moment.does == "overdue":
