@@ -169,7 +169,7 @@ async def activated(s: Settling, event: Draft) -> None:
         "end": end.isoformat(),
         "budget": str(sums.office_total),
         "ceiling": str(protocol.ceiling),
-        "signed_on": protocol.signed_on.isoformat() if protocol.signed_on else None,
+        "signed_on": day.isoformat(),  # of the letter; the document itself was signed before
         "periods": [
             {"period": period.number, "start": period.start.isoformat(), "end": period.end.isoformat()}
             for period in periods(start, end, pack["document.quarter_months"])
