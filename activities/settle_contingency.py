@@ -1,8 +1,8 @@
 """Contingency documents: signed ahead with no money and no dates, activated within their protocol without committee and new signature.
 
-The protocol says on which trigger, up to which office total and for how long; above it an amendment is needed, never an exception. What the
-activation relies on is asked again when it is prepared and when it is approved: a full clearance, a fresh and clear screening, a PCA that is
-signed. A document that is never activated ends with its country programme.
+The protocol says on which trigger, up to which office total and for how long; above it an amendment is needed, never an exception. What
+the activation relies on is asked again when it is prepared and when it is approved: a full clearance, a fresh and clear screening, a PCA
+that is signed. A document that is never activated ends with its country programme.
 """
 
 from datetime import date

@@ -21,6 +21,7 @@ import asyncpg
 from temporalio.client import Client
 
 from activities import activation, sanctions
+from activities.rescreen import rescreen
 from embedded import bank, practice
 from schemas.messages import Answer
 from worker import doors
@@ -202,6 +203,7 @@ class Player:
     async def _load(self, play: Play, step: Step) -> None:
         async with self.pool.acquire() as conn:
             loaded = await sanctions.load(cast("asyncpg.Connection", conn), (play.folder / step.load).read_bytes())
+        await rescreen(self.pool, self.client, clock=play.clock)
         self.told(play, f"{step.on:%d %b %Y}  sanctions list {loaded.version} loaded, {loaded.entries} entries")
 
     async def _zone(self, play: Play) -> str:
