@@ -286,7 +286,9 @@ async def document_signed(s: Settling, event: Draft) -> None:
         if case["review_submitted_at"]
         else None,
     }
-    await _owed_from_signature(s, case, dates, programme_end, rows)
+    approved = {row["object"] for row in await s.db.fetch(SQL["approvals_of"], case["subject"], s.batch.round)}
+    own = [row for row in rows if row["object"] != "pca" or "pca" in approved]  # the PCA's are those of the case that carried it
+    await _owed_from_signature(s, case, dates, programme_end, own)
     await deferrals.at_signature(s, case, dates.signed_on)
 
 

@@ -19,6 +19,7 @@ from schemas.payloads import SubmitRequest
 SQL = queries("owed")
 OBLIGATIONS = queries("obligations")
 
+AGREEMENT = "data_processing_agreement"
 OTHER_SIDE = {"sign_as_partner": "office", "sign_for_office": "partner"}
 
 
@@ -32,6 +33,8 @@ async def selection_owed(s: Settling, event: Draft) -> None:
     justified = bool(selection.reason_code and selection.text.strip()) or bool(s.data.get("selection_evidence"))
     if case["track"] == "emergency" and selection.kind == "direct" and not justified:
         await create(s, "selection_justification", event.subject, reason="direct_selection_without_text")
+    if (await s.document(event.subject)).flags.personal_data and not await s.db.fetchval(SQL["annex_not_needed"], event.subject, AGREEMENT):
+        await create(s, AGREEMENT, event.subject, reason="personal_data")  # on either track, and never deferred
 
 
 @judges(*OTHER_SIDE)
@@ -59,6 +62,8 @@ async def owed_from_signature(s: Settling, event: Draft) -> None:
         return  # something is still missing: the document is not signed
     case, pack, document = await s.case(event.subject), await s.pack(subject=event.subject), await s.document(event.subject)
     anchors = {"last_signature": date.fromisoformat(event.data["later_signature"])}
+    if await s.db.fetchval(SQL["agreement_signed"], event.subject, AGREEMENT):
+        await met(s, AGREEMENT, event.subject, by="signed_object")
     if await s.db.fetchval(SQL["last_review_kind"], event.subject) == "single":
         await create(s, "committee_ratification", event.subject, anchors=anchors, reason="review_by_one_person")
     which = documents.kind(
@@ -95,7 +100,7 @@ async def direct_payment_only(s: Settling) -> None:
     payload, case = s.payload, await s.case()
     if not isinstance(payload, SubmitRequest) or payload.face.modality == "direct_payment":
         return
-    for row in await s.db.fetch(SQL["direct_payment_only"], [case["subject"], case["umbrella"], case["partner_subject"]]):
+    for row in await s.db.fetch(SQL["direct_payment_only"], case["subject"], case["umbrella"], case["partner_subject"]):
         s.refuse(
             "direct_payment_only",
             f"Only direct payment is possible: {row['cause']}.",

@@ -19,10 +19,13 @@ from activities.settle_obligations import create
 from activities.settling import Draft, Settling, judges, settles
 from db import content
 from db.content import canonical, sha256
+from db.sql import queries
 from policy import vetting
 from schemas.engine import Opening
 from schemas.names import block_id
 from schemas.tasks import CATALOGUE
+
+OBLIGATIONS = queries("obligations")
 
 ALL_LEVELS = ("full", "emergency")
 VENDOR_TASKS = frozenset({"set_up_vendor", "confirm_bank_account"})
@@ -140,12 +143,23 @@ async def element_recorded(s: Settling, event: Draft) -> None:
         await deferrals.postpone(s, outcome.element.element, source=outcome.element.source, rating=outcome.element.rating)
     elif outcome.element.element == "psea" and outcome.element.rating in ("moderate", "high") and s.decision.verdict == "rate":
         rated = outcome.element.assessed_on.isoformat() if outcome.element.assessed_on else ""
-        await create(s, "psea_strengthening_plan", event.subject, what=rated, anchors={"rated": day}, reason=outcome.element.rating)
+        cases = tuple(row["subject"] for row in await s.db.fetch(OBLIGATIONS["partner_cases"], event.subject))
+        anchors, rating = {"rated": day}, outcome.element.rating
+        await create(s, "psea_strengthening_plan", event.subject, what=rated, anchors=anchors, reason=rating, cases=cases)
 
 
-@settles("partner.flag_weighed")
+@settles("partner.flag_weighed", locks=("partner",))
 async def flag_weighed(s: Settling, event: Draft) -> None:
+    """A risk that is accepted to a day is weighed again by then; weighing it meets what was owed before."""
     event.data["valid_until"] = s.data.get("expires_on")
+    flag, until = event.data["flag"], s.data.get("expires_on")
+    for row in await s.db.fetch(OBLIGATIONS["obligations_of_kind"], event.subject, "risk_acceptance_expiry"):
+        if row["data"].get("flag") == flag:
+            s.append("obligation.met", {"obligation": row["id"], "by": f"weigh_partner_flag:{event.data['verdict']}"}, event.subject)
+    if event.data["verdict"] == "accept_risk" and until:
+        what = f"{flag}:{until}"
+        anchors = {"given": date.fromisoformat(str(until))}
+        await create(s, "risk_acceptance_expiry", event.subject, what=what, anchors=anchors, reason="risk_accepted", data={"flag": flag})
 
 
 @settles("vetting.started")

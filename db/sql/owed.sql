@@ -18,8 +18,10 @@ WHERE r.subject = $1 AND r.instalment < $2 AND r.state NOT IN ('submitted', 'acc
 SELECT EXISTS (SELECT 1 FROM instalment WHERE subject = $1 AND instalment < $2 AND state IN ('released', 'paid', 'reported'));
 
 -- name: direct_payment_only
--- The stops that leave a partner nothing but direct payment.
-SELECT id, cause FROM block WHERE subject = ANY($1::text[]) AND scope = 'direct_payment_only' AND lifted_at IS NULL ORDER BY id;
+-- The stops on a case, its PCA and its partner that leave nothing but direct payment; not those of checks that only other cases relied on.
+SELECT b.id, b.cause FROM block b LEFT JOIN obligation o ON o.id = b.cause
+WHERE b.subject IN ($1, $2, $3) AND b.scope = 'direct_payment_only' AND b.lifted_at IS NULL
+  AND (o.id IS NULL OR o.cases = '{}' OR $1 = ANY (o.cases)) ORDER BY b.id;
 
 -- name: ratification
 -- The obligation to put an emergency review before a full committee, while it is open.
@@ -46,3 +48,12 @@ SELECT member, verdict FROM opinion WHERE subject = $1 AND purpose = 'ratificati
 -- name: not_ratified
 -- Whether the ratification was refused.
 SELECT EXISTS (SELECT 1 FROM event WHERE subject = $1 AND type = 'review.not_ratified');
+
+-- name: annex_not_needed
+-- Whether the budget owner found an annex not needed.
+SELECT EXISTS (SELECT 1 FROM annex WHERE subject = $1 AND annex = $2 AND sha256 IS NULL);
+
+-- name: agreement_signed
+-- Whether both sides have signed the data processing agreement, beside the document or as its annex.
+SELECT (SELECT count(DISTINCT side) FROM signature WHERE subject = $1 AND object = 'data_processing') = 2
+    OR EXISTS (SELECT 1 FROM annex WHERE subject = $1 AND annex = $2 AND sha256 IS NOT NULL);

@@ -191,3 +191,20 @@ async def said(desk: Desk, subject: str, task: Any, actor: str, role: str, verdi
         key=decision.receipt, subject=subject, stage="obligations", at=at("2026-03-13"), decision=decision, task=task, workflow="w",
         events=[Event(type="obligation.evidence_submitted", data={"obligation": task.whom})], track="emergency",
     )  # fmt: skip
+
+
+async def test_a_risk_accepted_to_a_day_is_owed_a_second_look_by_then(desk: Desk) -> None:
+    _, partner = await asking(desk)
+    await desk.system(partner, "vetting", "flag", at("2026-03-11", "09:00"), [Event(type="partner.flagged", data={"flag": "f1"})])
+    for day, until in (("2026-03-11", "2026-06-30"), ("2026-06-15", "2026-12-31")):
+        (task,) = await desk.open(partner, "vetting", at(day, "09:30"), Opening(kind="weigh_partner_flag", whom=f"f1 {day}"))
+        event = Event(type="partner.flag_weighed", data={"flag": "f1", "verdict": "accept_risk"})
+        data = {"mitigation": "Monthly counts", "owner": "risk_officer", "expires_on": until}
+        done = await desk.decide(
+            task, "mz.012", "risk_officer", "accept_risk", at(day), [event], subject=partner, data=data, comment="Seen."
+        )
+        assert not done.refused, done.findings
+    rows = await desk.pool.fetch(
+        "SELECT state, due_at FROM obligation WHERE subject = $1 AND kind = 'risk_acceptance_expiry' ORDER BY due_at", partner
+    )
+    assert [(row["state"], row["due_at"].date()) for row in rows] == [("met", date(2026, 6, 30)), ("open", date(2026, 12, 31))]
