@@ -105,9 +105,7 @@ async def pack_and_calendar(conn: asyncpg.Connection, begin: BeginStage) -> tupl
 
 async def document_of(conn: asyncpg.Connection, case: asyncpg.Record) -> Document:
     """The version that stands; before the first, the document as submitted."""
-    if case["document_sha256"] is not None and (body := await content.get(conn, case["document_sha256"])) is not None:
-        return Document.model_validate_json(body)
-    return (await content.intake(conn, case["reference"])).document
+    return await content.document(conn, case["reference"], case["document_sha256"])
 
 
 # The case itself ------------------------------------------------------------------------------------------------------------------

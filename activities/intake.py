@@ -7,6 +7,7 @@ a start that fails is made good by `sweep`. Facts never go into a workflow's his
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, cast
@@ -109,13 +110,7 @@ async def take(
         source = str(raw.get("source", ""))[:80] if isinstance(raw, Mapping) else ""
         reference = str(raw.get("source_reference", ""))[:200] if isinstance(raw, Mapping) else ""
         return await _refuse(pool, source or "unknown", reference, raw, intake, moment, clock)
-    for attempt in (1, 2, 3):
-        try:
-            outcome = await _take(pool, intake, clock, moment, event_id)
-            break
-        except asyncpg.UniqueViolationError:  # somebody took the same submission or reference at this moment: look again
-            if attempt == 3:
-                raise
+    outcome = await _looking_again(pool, intake, clock, moment, event_id)
     if isinstance(outcome, Refused) and not outcome.existing:
         return await _refuse(pool, intake.source, intake.source_reference, intake, outcome.findings, moment, clock)
     if isinstance(outcome, Refused) or outcome.state == "repeated":
@@ -130,6 +125,14 @@ async def _now(pool: asyncpg.Pool, clock: str) -> datetime:
     if offset is None:
         raise LookupError(f"there is no practice clock {clock}")
     return datetime.now(UTC) + cast("timedelta", offset)
+
+
+async def _looking_again(pool: asyncpg.Pool, intake: Intake, clock: str, at: datetime, event_id: str | None) -> Taken | Refused:
+    """Take; somebody who took the same submission or reference at this moment is looked at twice before that is an error."""
+    for _ in range(2):
+        with suppress(asyncpg.UniqueViolationError):
+            return await _take(pool, intake, clock, at, event_id)
+    return await _take(pool, intake, clock, at, event_id)
 
 
 async def _take(pool: asyncpg.Pool, intake: Intake, clock: str, at: datetime, event_id: str | None) -> Taken | Refused:

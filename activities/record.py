@@ -497,7 +497,8 @@ async def _keep_attempt(s: Settling, chains: Chains, findings: list[Finding]) ->
             }
         )
         await _append(s, chains, Draft("decision.refused", s.batch.subject, {**_attempt(s, texts), "rules": rules}))
-    elif message is not None:
+    else:
+        assert message is not None  # nothing else is attempted
         data = {"kind": message.kind, "key": message.key, "task": message.task, "rules": rules}
         await _append(s, chains, Draft("message.refused", s.batch.subject, data))
 

@@ -198,8 +198,7 @@ class _Builder(ContentHandler):
         self._open.pop()
 
     def characters(self, content: str) -> None:
-        if self._open:
-            self._open[-1].words.append(content)
+        self._open[-1].words.append(content)  # outside the root the parser tells of none
 
 
 def _tree(content: bytes) -> _Node:
@@ -214,8 +213,7 @@ def _tree(content: bytes) -> _Node:
         raise SanctionsListUnreadable([_fault(error.getLineNumber() or 0, f"not well-formed XML: {error.getMessage()}")]) from error
     except (DefusedXmlException, ValueError) as error:
         raise SanctionsListUnreadable([_fault(0, f"XML with entities or a document type is not read: {type(error).__name__}")]) from error
-    if builder.root is None:
-        raise SanctionsListUnreadable([_fault(0, "no element at all")])
+    assert builder.root is not None  # a text without an element is not well-formed
     return builder.root
 
 

@@ -440,11 +440,8 @@ def _overlay(s: Settling, status: str, trigger: str, facts: transitions.Facts) -
 
 
 async def _hold_in_limits(s: Settling) -> None:
-    until = s.data.get("until")
-    if not until:
-        return
     calendar, pack = await s.calendar(), await s.pack()
-    today, last = await s.today(), _day(until)
+    today, last = await s.today(), _day(s.data["until"])
     if last <= today:
         s.refuse("hold_in_the_past", f"The hold would end on {last}.", path="$.data.until", next_step="Name a later day.")
     longest = int(pack["hold.longest_days"])
@@ -472,12 +469,7 @@ async def _in_reach(s: Settling, value: str | None, path: str) -> date | None:
 
 def _said_sha256(s: Settling) -> str | None:
     """Hash under which what was said is kept: its data where that was put before, else its comment or its own canonical text."""
-    if s.said is None:
-        return None
-    for part in (s.said.data, s.said.message_to_partner, s.said.comment):
-        if part is not None:
-            return _hash(part)
-    return None
+    return _hash(s.said.data or s.said.message_to_partner or s.said.comment) if s.said else None
 
 
 def _hash(part: ContentRef | str | dict[str, Any] | None) -> str | None:

@@ -591,10 +591,9 @@ async def resolving(s: Settling) -> None:
         case "send_again":
             if heard:
                 s.refuse("paid", "The bank has paid this order.", source="invariant 3", next_step="Recover, or accept the difference.")
-            if instalment is not None:
-                s.add(
-                    *release.check(await release_facts(s, instalment, instalment["released"] or ZERO, again=order["order"]), await s.pack())
-                )
+            assert instalment is not None  # an order stands on its instalment
+            facts = await release_facts(s, instalment, instalment["released"] or ZERO, again=order["order"])
+            s.add(*release.check(facts, await s.pack()))
         case "cancel_payment":
             if paid or heard:
                 s.refuse("paid", "What is paid is not cancelled.", source="ledger", next_step="Recover it.")
@@ -681,8 +680,7 @@ async def report_due(s: Settling, event: Draft) -> None:
 async def reporting(s: Settling) -> None:
     """Column B, line by line, of what was paid; signed by a listed officer; a narrative where one is asked for."""
     payload, case, pack = s.payload, await s.case(), await s.pack()
-    if not isinstance(payload, SubmitReport):
-        return
+    assert isinstance(payload, SubmitReport)  # the task's only verdict
     instalment = await s.db.fetchrow(SQL["instalment_of"], case["subject"], instalment_of_task(s))
     if instalment is None or instalment["state"] not in ("paid", "reported"):
         s.refuse("not_paid", f"Instalment {instalment_of_task(s)} is not paid.", source="stages 8")

@@ -341,8 +341,7 @@ async def condition_set(s: Settling, event: Draft) -> None:
 async def condition_judged(s: Settling) -> None:
     """Its owner says that it is met, or who set it; only who set it waives it."""
     row, decision = await s.db.fetchrow(SQL["condition_of"], _of_task(s)), s.decision
-    if decision is None:
-        return
+    assert decision is not None  # a task is judged with its decision
     if row is None:
         s.refuse("condition_unknown", f"The record has no condition {_of_task(s)}.", path="$.task")
         return

@@ -166,14 +166,17 @@ async def check_approver(s: Settling, actor: str, members: list[rules.Member]) -
 @judges("give_opinion")
 async def is_a_member(s: Settling) -> None:
     """The member whose opinion it is, still sitting; all eight questions, no conflict, a comment with every disagreement."""
-    if s.decision is None or s.task is None or s.batch.stage != "review":
+    assert s.decision is not None  # a task is judged with its decision
+    assert s.task_row is not None
+    if s.batch.stage != "review":
         return  # a ratification has members of its own
+    whose = s.task_row["whom"]
     holder = s.decision.on_behalf_of or s.decision.actor
     named = {row["person"]: row["state"] for row in await s.db.fetch(SQL["members"], s.batch.subject, s.batch.round)}
-    if holder != s.task.whom or named.get(holder) != "named":
+    if holder != whose or named.get(holder) != "named":
         s.refuse(
             "not_a_member",
-            f"This opinion is {s.task.whom}'s to give." if holder != s.task.whom else f"{holder} no longer sits in this review.",
+            f"This opinion is {whose}'s to give." if holder != whose else f"{holder} no longer sits in this review.",
             path="$.actor",
             source=rules.SOURCE,
         )
@@ -306,7 +309,8 @@ async def _proposed(s: Settling, members: list[str]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for row in await s.db.fetch(SQL["conditions_proposed"], s.batch.subject, s.batch.round, members):
         for condition in row["conditions"] or []:
-            body = await content.get(s.db, condition["text_sha256"])
-            if body is not None:
-                found.setdefault(condition["text_sha256"], {**condition, "text": body.decode()})
+            # the member's own words: they do not get lost where somebody else sealed the same ones
+            body = await content.get(s.db, condition["text_sha256"], sealed=True)
+            assert body is not None  # put with the opinion
+            found.setdefault(condition["text_sha256"], {**condition, "text": body.decode()})
     return list(found.values())

@@ -22,8 +22,6 @@ SUSPENSION = "suspension"
 @settles("umbrella.signed", locks=("umbrella", "partner"))
 async def signed(s: Settling, event: Draft) -> None:
     """Both signatures, the declaration, a confirmed account and named officers; from the later signature to the programme's end."""
-    if event.data.get("source") == "intake":
-        return  # it was signed before the engine knew it: the intake says how
     case = await s.case()
     umbrella = await s.db.fetchrow(SQL["umbrella_of"], event.subject)
     if umbrella is None:

@@ -317,7 +317,7 @@ async def vendor_needed(conn: asyncpg.Connection, subject: str) -> bool:
 async def account_changed(s: Settling, event: Draft) -> None:
     """The account by its reference, and the hash by which a later change shows. Who holds it stays with the decision's data."""
     event.data.pop("account_holder", None)
-    old = await s.db.fetchrow(GUARDS["vendor_row"], s.batch.subject)
+    old = await s.db.fetchrow(GUARDS["vendor_row"], event.subject)
     event.data["old_hash"] = old["account_hash"] if old is not None else None
     if event.data["result"] == "set_up":
         event.data |= {name: s.data[name] for name in ("vendor_number", "account_ref", "currency", "bank_country") if name in s.data}

@@ -34,7 +34,7 @@ from schemas.findings import Finding
 from schemas.intake import Document, Intake
 from schemas.messages import Decision, Message
 from schemas.names import case_workflow, kind_of, reference_of
-from schemas.office import Office, Rates
+from schemas.office import Office
 
 Row = asyncpg.Record
 
@@ -192,11 +192,7 @@ class Settling:
     async def document(self, subject: str | None = None) -> Document:
         """The content of the current version; before the first version, the document as submitted."""
         case = await self.case(subject)
-        if case["document_sha256"] is not None:
-            body = await content.get(self.db, case["document_sha256"])
-            if body is not None:
-                return Document.model_validate_json(body)
-        return (await self.intake(subject)).document
+        return await content.document(self.db, case["reference"], case["document_sha256"])
 
     async def pack(self, track: str | None = None, subject: str | None = None) -> Pack:
         """The rules: of a case the edition it pinned, of `track` or its own; of others the newest in force."""
@@ -230,12 +226,6 @@ class Settling:
         """The office's working days: of a case as pinned, else as in force."""
         office = await self.pinned_office() if kind_of(self.batch.subject) == "case" else await self.office()
         return Calendar.of(office, await self.pack())
-
-    async def rates(self) -> Rates:
-        """The exchange rates: of a case as pinned, else as in force."""
-        if kind_of(self.batch.subject) == "case":
-            return await versions.rates_by_hash(self.db, (await self.case())["packs"]["rates"]["sha256"])
-        return await versions.rates_in_force(self.db, self.at.date())
 
     async def today(self) -> date:
         """The office's date at the moment of the write."""

@@ -177,11 +177,6 @@ async def office_in_force(conn: Connection, iso2: str, day: date) -> Office:
     return await office_by_hash(conn, (await _in_force(conn, "office", iso2, day)).sha256)
 
 
-async def rates_in_force(conn: Connection, day: date) -> Rates:
-    """The newest rate table. Raises UnknownVersion."""
-    return await rates_by_hash(conn, (await _in_force(conn, "rates", "un", day)).sha256)
-
-
 async def offices(conn: Connection, day: date) -> list[Office]:
     """Every office in force on `day`, by code."""
     names = await conn.fetch("SELECT DISTINCT name FROM versioned WHERE kind = 'office' AND effective <= $1 ORDER BY name", day)

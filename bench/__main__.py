@@ -60,7 +60,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Pace:
-    """One system under so many actors: lifecycles a second, and the latencies of its decisions in seconds."""
+    """One system under so many actors: whole lifecycles a second, and the latencies of its decisions in seconds."""
 
     rate: float
     p50: float
@@ -71,28 +71,20 @@ def progress(line: str) -> None:
     print(f"... {line}", file=sys.stderr, flush=True)
 
 
-def pace(latencies: list[tuple[float, float]], began: float, ended: float, decisions: int) -> Pace:
-    """Of the decisions answered in the window. Errors: `lifecycle.Unexpected` if there are too few to say anything."""
-    inside = sorted(seconds for moment, seconds in latencies if began <= moment < ended)
-    if len(inside) < decisions:
-        raise lifecycle.Unexpected(f"only {len(inside)} decisions were answered in {ended - began:.0f} s")
-    cuts = statistics.quantiles(inside, n=100, method="inclusive")
-    return Pace(len(inside) / decisions / (ended - began), cuts[49], cuts[98])
-
-
-async def under(actors: int, seconds: float, one: Callable[[str], Awaitable[object]], name: str) -> tuple[float, float]:
-    """`actors` play one lifecycle after another; the window in which to count (monotonic). The first tenth is running in."""
+async def pace(actors: int, lifecycles: int, one: Callable[[str], Awaitable[object]], name: str, latencies: list[float]) -> Pace:
+    """`actors` side by side play `lifecycles` whole ones, each taking the next when it is done; `one` notes into `latencies`."""
+    names = iter([f"{name}-{n}" for n in range(lifecycles)])
+    latencies.clear()
     began = time.monotonic()
-    ends = began + seconds * 1.1
 
-    async def actor(n: int) -> None:
-        played = 0
-        while time.monotonic() < ends:
-            await one(f"{name}-{n}-{played}")
-            played += 1
+    async def actor() -> None:
+        for each in names:
+            await one(each)
 
-    await asyncio.gather(*(actor(n) for n in range(actors)))
-    return began + seconds * 0.1, ends
+    await asyncio.gather(*(actor() for _ in range(actors)))
+    took = time.monotonic() - began
+    cuts = statistics.quantiles(latencies, n=100, method="inclusive")
+    return Pace(lifecycles / took, cuts[49], cuts[98])
 
 
 @contextlib.asynccontextmanager
@@ -123,7 +115,7 @@ async def watching(pool: asyncpg.Pool, client: Client) -> AsyncIterator[lifecycl
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def engine(seconds: float, figures: Figures) -> tuple[dict[int, Pace], int]:
+async def engine(lifecycles: int, figures: Figures) -> tuple[dict[int, Pace], int]:
     """The engine's pace by number of actors, and how many decisions a lifecycle has."""
     paces: dict[int, Pace] = {}
     async with fresh(engine=True) as (_, pool, client), watching(pool, client) as lives:
@@ -131,16 +123,16 @@ async def engine(seconds: float, figures: Figures) -> tuple[dict[int, Pace], int
         decisions = len(lives.latencies) // WARM
         for actors in ACTORS:
             progress(f"engine, {actors} actors")
-            began, ended = await under(actors, seconds, lives.play, f"engine-{actors}")
-            paces[actors] = pace(lives.latencies, began, ended, decisions)
+            paces[actors] = await pace(actors, max(lifecycles, actors), lives.play, f"engine-{actors}", lives.latencies)
+            progress(f"engine, {actors} actors: {paces[actors]}")
         await histories(pool, client, warm[:SAMPLED], decisions, figures)
     return paces, decisions
 
 
-async def bare(seconds: float, decisions: int) -> dict[int, Pace]:
+async def bare(lifecycles: int, decisions: int) -> dict[int, Pace]:
     paces: dict[int, Pace] = {}
     async with fresh(engine=False) as (_, _, client):
-        latencies: list[tuple[float, float]] = []
+        latencies: list[float] = []
 
         async def one(name: str) -> None:
             await reference.play(client, name, decisions, latencies)
@@ -149,8 +141,8 @@ async def bare(seconds: float, decisions: int) -> dict[int, Pace]:
             await one(f"warm-{n}")
         for actors in ACTORS:
             progress(f"reference, {actors} actors")
-            began, ended = await under(actors, seconds, one, f"reference-{actors}")
-            paces[actors] = pace(latencies, began, ended, decisions)
+            paces[actors] = await pace(actors, max(lifecycles, actors), one, f"reference-{actors}", latencies)
+            progress(f"reference, {actors} actors: {paces[actors]}")
     return paces
 
 
@@ -221,14 +213,14 @@ async def demo(figures: Figures) -> None:
     figures.add("demo: as a whole", total, "s", at_most=120)
 
 
-async def measure(seconds: float, waiting: int, parts: list[str]) -> Figures:
+async def measure(lifecycles: int, waiting: int, parts: list[str]) -> Figures:
     figures = Figures()
     if "demo" in parts:
         await demo(figures)
     if "pace" in parts:
-        ours, decisions = await engine(seconds, figures)
+        ours, decisions = await engine(lifecycles, figures)
         figures.add("decisions per lifecycle", decisions, "")
-        theirs = await bare(seconds, decisions)
+        theirs = await bare(lifecycles, decisions)
         for actors in ACTORS:
             us, them = ours[actors], theirs[actors]
             at = f"{actors} actors"
@@ -257,12 +249,12 @@ PARTS = ("demo", "pace", "memory")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the engine on embedded servers of its own.")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long each pace is measured (default 20)")
+    parser.add_argument("--lifecycles", type=int, default=40, help="how many for each pace, at least one an actor (default 40)")
     parser.add_argument("--waiting", type=int, default=300, help="open cases for the worker's memory (default 300, scaled to 1,000)")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part only; may be given again")
     arguments = parser.parse_args()
     began = time.monotonic()
-    figures = asyncio.run(measure(arguments.seconds, arguments.waiting, arguments.only or list(PARTS)))
+    figures = asyncio.run(measure(arguments.lifecycles, arguments.waiting, arguments.only or list(PARTS)))
     if arguments.json:
         machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "seconds": round(time.monotonic() - began, 1)}
         print(json.dumps({"machine": machine, "figures": [asdict(line) for line in figures.lines]}, indent=2))

@@ -33,7 +33,7 @@ class Unexpected(Exception):
 
 
 async def load(pool: asyncpg.Pool, today: date) -> None:
-    """Packs, the example office without weekends and with a programme that runs today, rates of this month, a sanctions list."""
+    """Packs, the example office without weekends and with a programme that runs today, rates of a year, a sanctions list."""
     await versions.load_shipped_packs(pool)
     office = tomllib.loads((EXAMPLES / "offices" / "BD.toml").read_text(encoding="utf-8"))
     office |= {"time_zone": "UTC", "weekend": [], "version": "bench", "effective_on": today - timedelta(days=1500)}
@@ -42,7 +42,7 @@ async def load(pool: asyncpg.Pool, today: date) -> None:
     for grant in office["grants"]:
         grant["expires_on"] = today + timedelta(days=500)
     await versions.load_office(pool, office)
-    months = {f"{day:%Y-%m}": {"BDT": Decimal("122.40"), "USD": Decimal(1)} for day in (today, today + timedelta(days=31))}
+    months = {f"{day:%Y-%m}": {"BDT": Decimal("122.40"), "USD": Decimal(1)} for day in (today + timedelta(days=30 * n) for n in range(14))}
     await versions.load_rates(pool, {"version": "bench", "source": "assumed", "months": months})
     async with pool.acquire() as conn:
         await sanctions.load(cast("asyncpg.Connection", conn), (EXAMPLES / "sanctions" / "example-list.xml").read_bytes())
@@ -67,7 +67,7 @@ def intake(name: str, today: date, *, start: date | None = None) -> dict[str, An
     partner["vendor"] |= {"account_ref": f"ACC-{name}", "account_holder": f"Society {name}", "vendor_number": f"V-{name}"}
     partner["standing_clearance"] |= {"granted_on": day(-190), "valid_until": day(800)}
     partner["pca"] |= {
-        "reference": f"PCA-{name}",
+        "reference": f"PCA-{name.upper()}",
         "signed_on": day(-180),
         "start": day(-180),
         "end": day(650),
@@ -126,12 +126,12 @@ class Act:
 
 @dataclass
 class Lifecycles:
-    """Plays lifecycles. `latencies`: seconds from saying to answer, with the moment of the answer (monotonic), of every decision."""
+    """Plays lifecycles. `latencies`: seconds from saying to answer, of every decision."""
 
     pool: asyncpg.Pool
     client: Client
     watch: Watch
-    latencies: list[tuple[float, float]] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
 
     async def submit(self, name: str, *, start: date | None = None) -> str:
         """A case, received and started; its reference."""
@@ -161,10 +161,9 @@ class Lifecycles:
             words=doors.Words(data=act.data),
             patience=PATIENCE,
         )
-        ended = time.monotonic()
         if not answer.counted:
             raise Unexpected(f"{task} {act.verdict}: {'; '.join(f'{f.rule} {f.message}' for f in answer.findings)}")
-        self.latencies.append((ended, ended - began))
+        self.latencies.append(time.monotonic() - began)
 
     async def acts(self, name: str, reference: str) -> list[Act]:
         """What everyone does, in order."""
@@ -180,6 +179,7 @@ class Lifecycles:
             {"activity": line["activity"], "item": "As planned", "unit": "lump sum", "number": "1", "price": line["amount"]}
             for line in money
         ]
+        assert document.end is not None
         total = str(document.office_cash)
         text = await self.pool.fetchval('SELECT document_sha256 FROM "case" WHERE reference = $1', reference)
         sha = text or await self._document(reference)

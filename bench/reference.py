@@ -77,8 +77,8 @@ class Inserts:
         await self.pool.execute("INSERT INTO bench.decision (key, verdict) VALUES ($1, $2) ON CONFLICT DO NOTHING", key, verdict)
 
 
-async def play(client: Client, name: str, decisions: int, latencies: list[tuple[float, float]]) -> None:
-    """One lifecycle of the reference. `latencies`: moment of the answer (monotonic) and seconds from saying to answer, one a decision."""
+async def play(client: Client, name: str, decisions: int, latencies: list[float]) -> None:
+    """One lifecycle of the reference. `latencies` takes the seconds from saying to answer of each decision."""
     parent = await client.start_workflow("ReferenceParent", decisions, id=name, task_queue=TASK_QUEUE)
     for n, share in enumerate(shares(decisions)):
         child = client.get_workflow_handle(child_id(name, n))
@@ -92,8 +92,7 @@ async def play(client: Client, name: str, decisions: int, latencies: list[tuple[
                     if error.status != RPCStatusCode.NOT_FOUND:
                         raise
                     await asyncio.sleep(EVERY)
-            ended = time.monotonic()
-            latencies.append((ended, ended - began))
+            latencies.append(time.monotonic() - began)
     await parent.result()
 
 

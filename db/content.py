@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 from pydantic import BaseModel
 
-from schemas.intake import Intake
+from schemas.intake import Document, Intake
 from schemas.messages import ContentRef
 
 
@@ -30,8 +30,6 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, set | frozenset):
         return sorted(value)
-    if isinstance(value, tuple):
-        return list(value)
     raise TypeError(f"{type(value).__name__} has no place in the record")
 
 
@@ -90,3 +88,16 @@ async def intake(conn: asyncpg.Connection | asyncpg.Pool, reference: str) -> Int
             _intakes.pop(next(iter(_intakes)))
         _intakes[digest] = Intake.model_validate(facts)
     return _intakes[digest]
+
+
+async def document(conn: asyncpg.Connection | asyncpg.Pool, reference: str, digest: str | None) -> Document:
+    """The version of a case's document with that hash; without one, the document as submitted. For rules only, never to be shown.
+
+    Raises LookupError if the content is not there: another version never takes its place.
+    """
+    if digest is None:
+        return (await intake(conn, reference)).document
+    body = await get(conn, digest, sealed=True)  # a version stays one even where somebody sealed the same bytes
+    if body is None:
+        raise LookupError(f"the record does not hold the document {digest} of {reference}")
+    return Document.model_validate_json(body)

@@ -188,8 +188,7 @@ class CaseStage(Stage):
 
     async def run_stage(self, stage: str) -> StageOutcome:
         """Start a stage and attend to the case until it has ended."""
-        if stage not in self.children:
-            await self.start_stage(stage)
+        await self.start_stage(stage)
         child = self.children[stage]
         while not child.done():
             await self.look_beside()
@@ -300,7 +299,7 @@ class CaseStage(Stage):
         heard = await self.hear(until=min(own, default=None), also=lambda: bool(also()))
         if isinstance(heard, Heard):
             await self.answer(heard)
-        elif heard is None:
+        else:
             await self.keep_own_moments()
             await self.look_at_activation()
         await self.broadcast()

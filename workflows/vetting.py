@@ -12,7 +12,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from schemas.engine import Closing, Event, Opening, StageInput, StageOutcome
+    from schemas.engine import Closing, Event, Opening, Recorded, StageInput, StageOutcome
     from schemas.engine import Track as TrackName
     from workflows.stage import Heard, Stage
 
@@ -102,10 +102,16 @@ class VettingStage(Stage):
 
     @property
     def conclusion(self) -> str:
-        """Tells the conclusions of one vetting apart: the first, and the one after each answer of the partner."""
-        answers = int(self.state.get("answers", 0))
-        run = str(self.start.view.version) + (f"-{self.level}" if self.level != STANDARD.level else "")
-        return f"{run}-after-answer-{answers}" if answers else run
+        """Tells the conclusions of one vetting apart: the level, the one after each answer of the partner, and the one for a case that
+        asked at the moment the last was reached: what is decided once does not open again."""
+        answers, reached = int(self.state.get("answers", 0)), int(self.state.get("reached", 0))
+        level = f"-{self.level}" if self.level != STANDARD.level else ""
+        return (
+            str(self.start.view.version)
+            + level
+            + (f"-after-answer-{answers}" if answers else "")
+            + (f"-again-{reached}" if reached else "")
+        )
 
     @property
     def level(self) -> str:
@@ -151,7 +157,7 @@ class VettingStage(Stage):
                     Event(type="screening.hit_disposed", data={"hit": hit, "verdict": "true_match"}),
                     Event(type="clearance.refused", data={"reason_code": "sanctions", "levels": "all"}),
                 ]
-                await self.count(heard, events, closes=self.all_but(me))
+                self.reached(await self.count(heard, events, closes=self.all_but(me)))
             case kind, verdict if kind in ELEMENTS:
                 event = Event(type="vetting.element_recorded", data={"element": ELEMENTS[kind], "verdict": verdict, "task": kind})
                 # postponed, not dropped: the same task stays, for whoever does it later
@@ -198,16 +204,20 @@ class VettingStage(Stage):
                 event = Event(type="vetting.information_requested", take=["items", "court"])
                 await self.count(heard, [event], [Opening(kind="provide_vetting_information", whom=self.conclusion)])
             case "reject":
-                await self.count(
-                    heard,
-                    [Event(type="clearance.refused", data={"levels": "all"})],
-                    closes=self.all_but(heard.task.id if heard.task else ""),
-                )
+                refused = Event(type="clearance.refused", data={"levels": "all"})
+                self.reached(await self.count(heard, [refused], closes=self.all_but(heard.task.id if heard.task else "")))
             case verdict:
                 level = self.level
                 event = Event(type="clearance.granted", data={"level": level, "verdict": verdict}, take=["conditions", "deferrals"])
-                if await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")]):
+                granted = await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")])
+                if granted:
                     self.state["cleared"] = [*self.state.get("cleared", []), level]
+                self.reached(granted)
+
+    def reached(self, counted: Recorded | None) -> None:
+        """A conclusion that counted; whoever asks from now on gets one of his own."""
+        if counted:
+            self.state["reached"] = int(self.state.get("reached", 0)) + 1
 
     def all_but(self, task: str) -> list[Closing]:
         """Whatever else was asked for is no longer needed."""

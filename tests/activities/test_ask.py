@@ -127,3 +127,20 @@ async def test_a_clearance_that_is_granted_while_a_case_waits_is_found_by_asking
         assert (await desk.ask(case, at("2026-02-18", "11:00"))).state == "granted"
     assert len(await desk.told(KE, "waiting.left")) == 1
     assert await desk.told(case, "clearance.reused") == []
+
+
+async def test_a_case_that_was_told_of_the_refusal_is_told_the_same_again(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await desk.ask(case, at("2026-02-16", "08:01"))
+    refusal = Event(type="clearance.refused", data={"levels": "all", "reason_code": "registration"})
+    await desk.system(KE, "vetting", "refuse", at("2026-02-20"), [refusal])
+    for minute in ("10:01", "10:02"):
+        assert (await desk.ask(case, at("2026-02-20", minute))).state == "refused"
+    assert len(await desk.told(KE, "waiting.left")) == 1
+
+
+async def test_a_case_waits_for_its_pca_once_however_often_it_asks(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    for minute in ("09:00", "09:01"):
+        assert (await desk.ask(case, at("2026-02-16", minute), need="umbrella")).state == "waiting"
+    assert len(await desk.told("umbrella:KE:P-KE-0001:KE-2023", "waiting.entered")) == 1

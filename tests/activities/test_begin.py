@@ -1,9 +1,12 @@
 """What a stage begins with, and its open tasks as the record has them."""
 
+from typing import cast
+
+import asyncpg
 import pytest
 
 from activities import begin
-from activities.view import CaseUnknown
+from activities.view import CaseUnknown, view_of
 from schemas.engine import BeginStage, Event, Opening
 from tests.activities.desk import Desk, at, facts
 
@@ -58,3 +61,37 @@ async def test_a_slice_is_small(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(begin, "LARGEST_SLICE", 100)
     with pytest.raises(begin.SliceTooLarge):
         await desk.begin(case, "case", at("2026-02-16"))
+
+
+@pytest.mark.parametrize("stage", ["approval", "cash"])
+async def test_no_stage_about_money_begins_for_a_case_that_nobody_knows(desk: Desk, stage: str) -> None:
+    with pytest.raises(LookupError, match="KEN/1999/0001"):
+        await desk.begin("case:KEN/1999/0001", stage, at("2026-02-16"))
+
+
+async def test_the_vetting_of_a_partner_without_a_case_does_not_begin(desk: Desk) -> None:
+    with pytest.raises(LookupError, match="no case of partner:KE:P-KE-0042"):
+        await desk.begin("partner:KE:P-KE-0042", "vetting", at("2026-02-16"))
+
+
+async def test_a_review_that_nobody_submitted_begins_with_the_kind_that_its_amount_asks_for(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    begun = await desk.begin(case, "review", at("2026-02-16"))
+    assert (begun["kind"], begun["quorum"]) == ("committee", 3)
+
+
+async def test_a_pca_in_draft_has_no_last_day(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    umbrella = (await desk.case(case))["umbrella"]
+    assert await desk.begin(umbrella, "umbrella", at("2026-02-16")) == {"status": "draft", "ends_at": None}
+
+
+async def test_a_stage_without_open_tasks_finds_none(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    assert await begin.tasks_of(desk.pool, BeginStage(subject=case, stage="document", round=1, at=at("2026-02-16"))) == []
+
+
+async def test_a_case_that_nobody_knows_has_no_view(desk: Desk) -> None:
+    async with desk.pool.acquire() as conn:
+        with pytest.raises(CaseUnknown):
+            await view_of(cast("asyncpg.Connection", conn), "case:KEN/1999/0001")

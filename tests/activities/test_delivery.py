@@ -1,7 +1,8 @@
 """Delivery: at least once, in order per subject, with back-off, and dead where it is hopeless."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import cast
 
 import asyncpg
@@ -96,3 +97,55 @@ async def test_the_first_subscriber_is_the_log(pool: asyncpg.Pool, listener: Lis
 def test_the_back_off_doubles_and_ends_at_four_hours() -> None:
     assert [delivery.back_off(n).total_seconds() for n in (1, 2, 3)] == [2, 4, 8]
     assert delivery.back_off(40) == timedelta(hours=4)
+
+
+class Over(Exception):
+    """The test has seen enough of the loop."""
+
+
+def resting(monkeypatch: pytest.MonkeyPatch, *while_idle: Callable[[], Awaitable[None]]) -> None:
+    """What happens at each rest of the loop; after that it is over."""
+    left = list(while_idle)
+
+    async def rest(seconds: float) -> None:
+        assert seconds == delivery.IDLE
+        if not left:
+            raise Over
+        await left.pop(0)()
+
+    monkeypatch.setattr(delivery, "asyncio", SimpleNamespace(sleep=rest))
+
+
+async def test_the_loop_tells_every_subscriber_and_rests_only_when_nothing_is_left(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Listener(), Listener()
+    await write(pool, "case:A", 1)
+
+    async def later() -> None:
+        assert first.heard == second.heard == [("case:A", 1)]
+        await write(pool, "case:A", 2)
+        await write(pool, "case:B", 1)
+
+    resting(monkeypatch, later)
+    with pytest.raises(Over):
+        await delivery.deliver_for_ever(pool, {"first": first, "second": second})
+    assert sorted(first.heard) == sorted(second.heard) == [("case:A", 1), ("case:A", 2), ("case:B", 1)]
+
+
+async def test_the_loop_waits_out_an_outage_of_the_record(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener, enter = Listener(), delivery.enter
+    await write(pool, "case:A", 1)
+
+    async def down(pool: asyncpg.Pool, name: str) -> None:
+        raise ConnectionRefusedError
+
+    async def up_again() -> None:
+        assert listener.heard == []
+        monkeypatch.setattr(delivery, "enter", enter)
+
+    monkeypatch.setattr(delivery, "enter", down)
+    resting(monkeypatch, up_again)
+    with pytest.raises(Over):
+        await delivery.deliver_for_ever(pool, {"test": listener})
+    assert listener.heard == [("case:A", 1)]

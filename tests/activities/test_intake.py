@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from activities import intake
 from activities.intake import Refused, Taken
 from activities.versions import UnknownVersion
-from db import audit
+from db import audit, content
 from schemas.intake import Intake
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "intake"
@@ -231,3 +231,37 @@ async def test_the_sweep_starts_what_was_received_and_not_started(pool: asyncpg.
 async def test_an_unknown_case_is_not_started(pool: asyncpg.Pool, client: Client) -> None:
     with pytest.raises(LookupError, match="no case"):
         await intake.start_case(pool, client, Taken("KEN/2026/9999", "pca.KE.KEN-2026-9999", "taken"))
+
+
+class Beaten:
+    """Somebody else takes the same at the same moment, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left, self.real = times, intake._take
+
+    async def __call__(self, *what: Any) -> Taken | Refused:
+        if self.left:
+            self.left -= 1
+            raise asyncpg.UniqueViolationError
+        return await self.real(*what)
+
+
+async def test_who_comes_second_at_the_same_moment_looks_again(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_take", Beaten(2))
+    assert (await take(pool, example("C1"))).state == "taken"
+
+
+async def test_who_is_beaten_again_and_again_is_told(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_take", Beaten(3))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await intake.take(pool, example("C1"))
+    assert await pool.fetchval('SELECT count(*) FROM "case"') == 0
+
+
+async def test_no_more_facts_are_kept_in_memory_than_there_is_room_for(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "_intakes", {})
+    monkeypatch.setattr(content, "_INTAKES_KEPT", 1)
+    references = [(await take(pool, example(name))).reference for name in ("C1", "C2")]
+    for reference in references * 2:
+        assert (await content.intake(pool, reference)).reference == reference
+        assert len(content._intakes) == 1

@@ -147,5 +147,12 @@ async def test_an_order_that_the_record_does_not_hold_is_never_sent(pool: asyncp
     line = Line()
     with pytest.raises(ApplicationError, match="no payment order") as raised:
         await order_payment(pool, line, Order(order="PAY/2026/9999:1:1", at=MONDAY))
-    assert raised.value.type == "order_unknown" and not raised.value.non_retryable
+    assert raised.value.type == "order_unknown"
+    assert not raised.value.non_retryable
     assert line.sent == []
+
+
+async def test_a_bank_is_asked_as_of_a_moment_that_has_a_zone() -> None:
+    async with HttpGateway("http://127.0.0.1:1") as gateway:
+        with pytest.raises(ValueError, match="no zone"):
+            await gateway.ask("KEN/2026/0007:1:1", datetime(2026, 6, 1, 9))  # noqa: DTZ001 (that is the point)

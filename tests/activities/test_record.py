@@ -495,3 +495,26 @@ async def test_what_stops_the_partner_reaches_the_view_of_its_case(vetting: Reco
 
     assert [found.id for found in after.blocks] == [block["id"]]
     assert after.version > before.version, "a stage takes only a higher version"
+
+
+async def test_a_decision_whose_words_are_gone_does_not_open_its_task_again(recorder: Recorder) -> None:
+    await decide(recorder, decision())
+    await recorder.pool.execute("UPDATE receipt SET request = NULL")
+    answer = await recorder.record(batch("open-again", opens=[Opening(kind="attach_annex", whom="children")]))
+    assert rules(answer) == {"task_closed"}
+
+
+async def test_a_task_of_one_subject_is_never_taken_for_anothers_of_the_same_id(recorder: Recorder) -> None:
+    for office in ("KE", "BD"):
+        opening = batch("vet", subject=f"partner:{office}:P-KE-0001", stage="vetting", opens=[Opening(kind="set_up_vendor")])
+        opening = opening.model_copy(update={"key": f"vet-{office}"})
+        if office == "KE":
+            assert len((await recorder.record(opening)).tasks) == 1
+            continue
+        with pytest.raises(LookupError, match="is a task of partner:KE:P-KE-0001"):
+            await recorder.record(opening)
+
+
+async def test_what_belongs_to_no_office_has_no_tasks(recorder: Recorder) -> None:
+    with pytest.raises(LookupError, match="belongs to no office"):
+        await recorder.record(batch("source", subject="source:unpp", stage="intake", opens=[Opening(kind="set_up_vendor")]))

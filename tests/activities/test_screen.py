@@ -152,3 +152,19 @@ def test_every_fault_of_a_list_is_told_with_its_line() -> None:
 def test_what_is_no_list_is_refused_with_the_reason(text: bytes, why: str) -> None:
     with pytest.raises(SanctionsListUnreadable, match=why):
         parse(text)
+
+
+async def test_nobody_is_screened_for_a_case_that_nobody_knows(desk: Desk) -> None:
+    with pytest.raises(LookupError, match="KEN/1999/0001"):
+        await desk.screen("case:KEN/1999/0001", at("2026-03-02"))
+
+
+def test_a_birth_date_that_says_nothing_is_no_fault() -> None:
+    text = WITH_HIT.format(day="2026-02-01").replace("<YEAR>1961</YEAR>", "<NOTE>unknown</NOTE>")
+    assert parse(text.encode()).entries[0].details["born"] == []
+
+
+@pytest.mark.parametrize("text", [b"", b"  ", b"<!-- nothing -->"])
+def test_a_file_without_any_element_is_no_list(text: bytes) -> None:
+    with pytest.raises(SanctionsListUnreadable, match="not well-formed"):
+        parse(text)

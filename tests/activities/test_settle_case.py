@@ -621,3 +621,111 @@ async def test_invariant_9_a_date_out_of_reach_is_refused_never_an_exception(des
 async def test_invariant_9_a_hold_until_the_year_9999_is_refused_at_once(desk: Desk) -> None:
     case = await desk.taken(facts("C1"))
     assert rules((await hold(desk, case, "9999-12-31")).findings) == {"hold_too_long"}
+
+
+async def test_a_supplies_only_document_starts_without_a_reservation(desk: Desk) -> None:
+    case = await signed(desk)
+    await made(desk, case, office_cash=0)
+    done = await activate(desk, case, "2026-06-02")
+    assert (done.refused, done.left_out) == (False, [])
+
+
+async def test_a_case_that_is_rejected_by_itself_without_a_refusal_says_other(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    done = await desk.system(case, "case", "rejected", at("2026-02-20"), [Event(type="case.rejected")])
+    assert not done.refused, done.findings
+    assert await desk.told(case, "case.rejected") == [{"stage": "case", "reason_code": "other"}]
+
+
+async def test_a_case_that_was_not_held_moves_no_due_moment_when_it_is_resumed(desk: Desk) -> None:
+    case = await drafting(desk)
+    (task,) = await desk.open(case, "document", at("2026-03-02"), Opening(kind="office_turn", whom="turn-1"))
+    done = await desk.system(case, "case", "hold_end", at("2026-03-03"), [Event(type="case.resumed", data={"why": "hold_ended"})])
+    assert not done.refused, done.findings
+    assert await desk.told(case, "task.shifted") == []
+    assert await desk.told(case, "case.resumed") == [{"why": "hold_ended"}]
+    assert await desk.pool.fetchval("SELECT due_at FROM task WHERE id = $1", task.id) == task.due
+
+
+async def test_a_hold_over_a_weekend_moves_no_due_moment(desk: Desk) -> None:
+    case = await drafting(desk)
+    (task,) = await desk.open(case, "document", at("2026-03-02"), Opening(kind="office_turn", whom="turn-1"))
+    assert not (await hold(desk, case, "2026-03-20", day="2026-03-07")).refused
+    done = await desk.tell(case, "resume", "ke.001", "focal_point", at("2026-03-08"), [Event(type="case.resumed")])
+    assert not done.refused, done.findings
+    assert await desk.told(case, "task.shifted") == []
+    assert await desk.pool.fetchval("SELECT due_at FROM task WHERE id = $1", task.id) == task.due
+
+
+async def test_a_lift_is_asked_for_where_a_suspension_stands(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    await suspend(desk, case, "a")
+    for block, refused in ((f"{case}:suspension:a", False), ("", False), (f"{case}:suspension:z", True)):
+        done = await desk.tell(
+            case, "request_lift", "ke.001", "focal_point", at("2026-06-11"), data={"done": "The report is in", "block": block}
+        )
+        assert done.refused is refused, (block, done.findings)
+
+
+async def test_nothing_is_lifted_by_itself_where_nothing_stands(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    done = await desk.system(case, "case", "lift", at("2026-06-12"), [Event(type="case.suspension_lifted")])
+    assert rules(done.findings) == {"block_named"}
+    assert await desk.told(case, "case.suspension_lifted") == []
+
+
+async def test_a_termination_may_be_proposed_before_any_notice(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    opens = [Opening(kind="decide_termination", whom="m1")]
+    done = await desk.tell(
+        case, "propose_termination", "ke.002", "partnership_manager", at("2026-07-02"), opens=opens, comment="c", data={"ground": "breach"}
+    )
+    assert not done.refused, done.findings
+    assert [task.kind for task in done.tasks] == ["decide_termination"]
+
+
+async def test_a_notice_that_is_only_acknowledged_has_no_words_to_keep(desk: Desk) -> None:
+    case = await signed(desk, "active")
+    await notice(desk, case, "inability", 30, "2026-07-31")
+    (task,) = await desk.open(case, "case", at("2026-07-01"), Opening(kind="answer_notice", whom="n"))
+    event = Event(type="notice.answered", data={"verdict": "acknowledge"})
+    done = await desk.decide(task, "ke.p01", "partner_authorised_officer", "acknowledge", at("2026-07-03"), [event], subject=case)
+    assert not done.refused, done.findings
+    assert await desk.told(case, "notice.answered") == [{"verdict": "acknowledge", "text_sha256": None}]
+
+
+async def test_a_case_that_is_cancelled_by_itself_quotes_nobody(desk: Desk) -> None:
+    case = await drafting(desk)
+    events = [
+        Event(type="case.status_changed", data={"to": "cancelled", "trigger": "cancel"}),
+        Event(type="case.cancelled", data={"justification": "no answer"}),
+    ]
+    done = await desk.system(case, "case", "cancel", at("2026-03-02"), events)
+    assert not done.refused, done.findings
+    assert await desk.told(case, "case.cancelled") == [{"by": "office", "justification_sha256": None}]
+
+
+async def test_a_flag_that_is_raised_on_the_partner_itself_starts_its_vetting(desk: Desk) -> None:
+    await desk.taken(facts("C1"))
+    data = {"flag": "f9", "type": "yellow", "category": "compliance", "comment_sha256": None}
+    done = await desk.system(KE, "vetting", "flag", at("2026-02-20"), [Event(type="partner.flagged", data=data)])
+    assert not done.refused, done.findings
+    assert [start.id for start in done.starts] == ["pca.partner.P-KE-0001.KE.vetting"]
+    assert await desk.told(KE, "partner.flagged") == [data]
+
+
+async def test_a_corrected_fact_on_which_nothing_rests_reopens_nothing(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    (task,) = await desk.open(case, "case", at("2026-02-20"), Opening(kind="confirm_correction", whom="m1"))
+    event = Event(type="case.fact_corrected", data={"correction": "m1", "verdict": "apply"}, take=["fact", "reopens"])
+    data = {"fact": "$.plan", "old": "HRP", "new": "HRP 2026", "reopens": []}
+    done = await desk.decide(task, "ke.002", "partnership_manager", "apply", at("2026-02-20"), [event], subject=case, data=data)
+    assert not done.refused, done.findings
+    assert done.starts == []
+    assert await desk.told(KE, "vetting.element_expired") == []
+
+
+async def test_a_rule_of_cases_asked_about_a_partner_is_an_error_never_a_guess(desk: Desk) -> None:
+    await desk.taken(facts("C1"))
+    with pytest.raises(LookupError, match="is no case"):
+        await desk.system(KE, "vetting", "ended", at("2026-02-20"), [Event(type="case.ended")])

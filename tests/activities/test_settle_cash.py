@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from activities.settle_vetting import account_hash
 from db import audit, content
 from schemas.engine import Event, Opening, Recorded, Task
-from tests.activities.desk import Desk, at, rules, sha
+from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_settle_approval import PARTNER, UMBRELLA, in_signature, signed
 
 NEED = {
@@ -769,3 +770,87 @@ async def test_the_data_of_a_decision_is_kept_by_its_hash(desk: Desk) -> None:
     row = await desk.pool.fetchrow("SELECT data_sha256 FROM decision WHERE subject = $1 AND kind = 'request_cash'", case)
     assert row is not None
     assert await content.get(desk.pool, row["data_sha256"]) is not None
+
+
+# What is unlike the usual case -------------------------------------------------------------------------------------------------------
+
+
+async def test_funds_that_cannot_be_reserved_leave_the_task_open(desk: Desk) -> None:
+    case = await signed(desk)
+    (task,) = await desk.open(case, "cash", at("2026-04-10"), Opening(kind="reserve_funds"))
+    done = await desk.decide(
+        task, "ke.009", "finance_officer", "cannot_reserve", at("2026-04-15"), subject=case, keep_open=True, comment="The grant is late."
+    )
+    assert not done.refused, done.findings
+    assert await desk.row("reservation", case) is None
+    assert not (await reserve(desk, case)).refused
+
+
+async def test_a_direct_payment_goes_to_the_vendor_that_the_request_names(desk: Desk) -> None:
+    case = await active(desk)
+    document = facts("C1")["document"] | {"modalities": ["direct_cash_transfer", "direct_payment"]}
+    reference = await content.put(desk.pool, document)
+    await desk.pool.execute('UPDATE "case" SET document_sha256 = $2 WHERE subject = $1', case, reference.sha256)
+    for done in (
+        await request(desk, case, modality="direct_payment", account_ref="", vendor="VENDOR-77"),
+        await check(desk, case, "certify_request", "certify"),
+        await check(desk, case, "check_request", "pass"),
+        await release(desk, case),
+    ):
+        assert not done.refused, done.findings
+    order = await desk.row("payment_order", case)
+    assert order is not None
+    assert (order["account_ref"], str(order["amount"])) == ("VENDOR-77", FIRST)
+
+
+async def test_a_partner_below_the_threshold_needs_no_rating_to_be_paid(desk: Desk) -> None:
+    case = await checked(desk, await active(desk))
+    await desk.pool.execute("DELETE FROM element WHERE subject = $1 AND element = 'hact'", PARTNER)
+    done = await release(desk, case)
+    assert not done.refused, done.findings
+
+
+async def test_under_a_pca_that_names_no_account_the_confirmed_one_is_paid(desk: Desk) -> None:
+    case = await checked(desk, await active(desk))
+    await desk.pool.execute("UPDATE umbrella SET account_hash = NULL WHERE subject = $1", UMBRELLA)
+    done = await release(desk, case)
+    assert not done.refused, done.findings
+
+
+async def test_nothing_is_ordered_for_an_instalment_that_is_not_there(desk: Desk) -> None:
+    case = await active(desk)
+    done = await desk.system(case, "cash", "order", at("2026-06-01"), [Event(type="payment.ordered", data={"instalment": 9})])
+    assert rules(done.findings) == {"not_released"}
+    assert await desk.row("payment_order", case) is None
+
+
+@pytest.mark.parametrize("event", ["payment.refused", "payment.anomaly", "payment.problem_resolved"])
+async def test_nothing_happens_to_an_order_that_the_record_never_sent(desk: Desk, event: str) -> None:
+    case = await released(desk)
+    data = {"order": "KEN/2026/0007:1:9", "kind": "late", "why": "x", "verdict": "cancel_payment"}
+    done = await desk.system(case, "cash", event, at("2026-06-04"), [Event(type=event, data=data)])
+    assert rules(done.findings) == {"order_unknown"}
+    assert await desk.told(case, event) == []
+
+
+async def test_a_problem_of_an_order_that_the_record_never_sent_is_not_resolved(desk: Desk) -> None:
+    case = await released(desk)
+    done = await problem(desk, case, "send_again", order="KEN/2026/0007:1:9")
+    assert "order_unknown" in rules(done.findings)
+    assert len(await desk.told(case, "payment.ordered")) == 1
+
+
+async def test_nothing_is_booked_that_the_bank_has_not_said(desk: Desk) -> None:
+    case = await released(desk)
+    event = Event(type="payment.problem_resolved", data={"order": ORDER, "verdict": "accept_difference"})
+    done = await desk.system(case, "cash", "resolved", at("2026-06-05"), [event])
+    assert not done.refused, done.findings
+    assert await desk.told(case, "payment.confirmed") == []
+    assert await ledger(desk, case) == {"outstanding": Decimal(FIRST), "payable": -Decimal(FIRST)}
+
+
+async def test_the_account_that_turned_out_wrong_is_told_by_its_hash(desk: Desk) -> None:
+    case = await released(desk)
+    assert not (await problem(desk, case, "correct_account")).refused
+    (told,) = await desk.told(PARTNER, "vendor.account_changed")
+    assert (told["result"], told["old_hash"]) == ("refused", account_hash("ACC-KE-7731"))

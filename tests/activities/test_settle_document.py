@@ -345,3 +345,23 @@ async def test_invariant_9_a_document_until_the_year_9999_is_refused_never_an_ex
     data = {"version": 2, "sha256": reference.sha256}
     done = await desk.decide(task, "ke.001", "focal_point", "send_to_partner", at("2026-03-02"), [event], subject=case, data=data)
     assert rules(done.findings) == {"date_out_of_reach"}
+
+
+async def test_a_deviation_that_stands_already_is_not_opened_again_by_the_next_version(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["document"]["template_deviations"] = ["12.1"]
+    case = await drafting(desk, intake)
+    changed = copy.deepcopy(intake["document"]) | {"exit_strategy": "The county takes over.", "template_deviations": ["12.1", "13.2"]}
+    reference = await content.put(desk.pool, changed)
+    done = await desk.decide(
+        await turn(desk, case, "office_turn", 1, "2026-03-02"),
+        "ke.001",
+        "focal_point",
+        "send_to_partner",
+        at("2026-03-02"),
+        [Event(type="document.sent", take=["version", "sha256"])],
+        subject=case,
+        data={"version": 2, "sha256": reference.sha256},
+    )
+    assert not done.refused, done.findings
+    assert [told["clause"] for told in await desk.told(case, "clause.deviation_opened")] == ["12.1", "13.2"]

@@ -272,3 +272,56 @@ async def test_obligations_of_a_play_start_on_its_clock(desk: Desk) -> None:
     assert not done.refused, done.findings
     (start,) = done.starts
     assert (start.input.view.clock.name, start.input.view.clock.offset.days) == ("play", -3)
+
+
+async def test_a_report_meets_the_duty_of_its_own_period_alone(desk: Desk) -> None:
+    case = await paid(desk)
+    second = {"obligation": "KEN/2026/0007:quarterly_face:2", "kind": "quarterly_face", "what": "2", "due_at": None, "cases": [case]}
+    created = await desk.system(case, "cash", "second", at("2026-09-01"), [Event(type="obligation.created", data=second)])
+    assert not created.refused, created.findings
+    assert not (await report(desk, case)).refused
+    assert await state(desk, FACE) == ("met", False)
+    assert await state(desk, second["obligation"]) == ("open", False)
+
+
+async def test_an_assessment_leaves_the_duty_to_renew_another_one(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await desk.pool.execute(
+        "UPDATE element SET valid_until = '2026-11-30' WHERE subject = $1 AND element IN ('psea', 'registration')", PARTNER
+    )
+    await sign(desk, case, "partner", "2026-04-07")
+    await sign(desk, case, "office", "2026-04-09", last=True)
+    (task,) = await desk.open(PARTNER, "vetting", at("2026-10-01"), Opening(kind="assess_psea", whom="again"))
+    data = {f"s{n}": 3 for n in range(1, 7)} | {"assessed_on": "2026-10-01", "evidence": []}
+    event = Event(type="vetting.element_recorded", data={"element": "psea", "verdict": "rate"}, take=[*data])
+    done = await desk.decide(task, "ke.014", "assurance_officer", "rate", at("2026-10-02"), [event], subject=PARTNER, data=data)
+    assert not done.refused, done.findings
+    rows = await desk.pool.fetch("SELECT id, state FROM obligation WHERE subject = $1 AND kind = 'assessment_renewal' ORDER BY id", PARTNER)
+    assert [(row["id"].split(":")[2], row["state"]) for row in rows] == [("psea", "met"), ("registration", "open")]
+
+
+async def test_a_refused_extension_leaves_the_day_and_its_consequence(desk: Desk) -> None:
+    case = await owing(desk)
+    await overdue(desk, case, ORIGINAL, when="2026-05-11")
+    (task,) = await desk.open(case, "obligations", at("2026-05-20", "07:00"), Opening(kind="decide_obligation", whom=ORIGINAL))
+    done = await desk.decide(task, "ke.008", "head_of_office", "refuse", at("2026-05-20"), subject=case, comment="c")
+    assert not done.refused, done.findings
+    assert await state(desk, ORIGINAL) == ("open", True)
+    assert await standing(desk, case) == {"amendment"}
+
+
+async def test_neither_owner_nor_setter_meets_no_condition(desk: Desk) -> None:
+    case, done = await condition(desk, "met", "ke.002", "partnership_manager")
+    assert rules(done.findings) == {"wrong_role"}
+    assert await closed(desk, case) == "open"
+
+
+async def test_a_condition_that_is_met_is_not_met_again(desk: Desk) -> None:
+    case, done = await condition(desk, "met", "ke.001", "focal_point")
+    assert not done.refused, done.findings
+    identity = await desk.pool.fetchval("SELECT id FROM condition WHERE subject = $1", case)
+    opening = Opening(kind="meet_condition", whom=f"{identity} again", roles=["focal_point"])
+    (task,) = await desk.open(case, "obligations", at("2026-04-21"), opening)
+    event = Event(type="condition.met", data={"condition": identity})
+    again = await desk.decide(task, "ke.001", "focal_point", "met", at("2026-04-22"), [event], subject=case, data={"evidence": []})
+    assert rules(again.findings) == {"condition_closed"}

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from db import content
 from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities.desk import YES, Desk, at, rules, sha
 from tests.activities.test_settle_document import drafting, standing, submitted
@@ -380,3 +383,31 @@ async def test_a_correction_that_changes_nothing_is_refused(desk: Desk) -> None:
     )
     assert rules(done.findings) == {"nothing_changes"}
     assert (await desk.case(case))["title_sha256"] == title
+
+
+async def test_a_round_that_was_not_submitted_is_an_error_never_a_committee(desk: Desk) -> None:
+    case = await drafting(desk)
+    (task,) = await desk.open(case, "review", at("2026-03-03", "11:00"), Opening(kind="prepare_review"))
+    with pytest.raises(LookupError, match="not submitted for round 1"):
+        await convene(desk, case, task)
+
+
+async def test_a_question_without_words_of_its_own_keeps_none(desk: Desk) -> None:
+    case, task = await in_review(desk)
+    asked = Event(type="review.question_asked", data={"task": task.id, "to": "focal_point"})
+    done = await desk.system(case, "review", "ask", at("2026-03-04"), [asked])
+    assert not done.refused, done.findings
+    assert await desk.told(case, "review.question_asked") == [{"task": task.id, "to": "focal_point"}]
+
+
+async def test_a_proposed_condition_is_not_lost_where_somebody_else_sealed_the_same_words(desk: Desk) -> None:
+    case, tasks = await convened(desk)
+    await content.put(desk.pool, CONDITION["text"], sealed=True)
+    await opinion(desk, case, tasks["ke.016"], "recommend_with_conditions", more={"conditions": [CONDITION]})
+    for member in ("ke.017", "ke.018"):
+        await opinion(desk, case, tasks[member])
+    done = await consolidate(desk, case, "recommend_with_conditions")
+    assert not done.refused, done.findings
+    row = await desk.row("condition", case)
+    assert row is not None
+    assert row["text_sha256"] == sha(CONDITION["text"])

@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.engine import Event, Recorded
 from tests.activities.desk import Desk, at, rules
-from tests.activities.test_settle_approval import UMBRELLA, in_signature, signed
+from tests.activities.test_settle_approval import UMBRELLA, in_signature, sign, signed
 
 
 async def suspend(desk: Desk, key: str = "s1", when: str = "2026-07-01", scope: str = "cash", **more: str) -> Recorded:
@@ -68,3 +68,22 @@ async def test_a_pca_ends_with_its_programme_and_not_before(desk: Desk) -> None:
 
 async def test_a_pca_that_nobody_knows_is_told_as_such(desk: Desk) -> None:
     assert await desk.begin("umbrella:KE:P-KE-0009:KE-2023", "umbrella", at("2026-07-01")) == {"status": "unknown"}
+
+
+async def test_a_pca_that_nobody_knows_is_neither_signed_nor_ended(desk: Desk) -> None:
+    case = await in_signature(desk)
+    unknown = "umbrella:KE:P-KE-0009:KE-2023"
+    signing = await desk.system(case, "approval", "sign", at("2026-04-09"), [Event(type="umbrella.signed", subject=unknown)])
+    assert rules(signing.findings) == {"umbrella_unknown"}
+    ending = await desk.system(unknown, "umbrella", "end", at("2028-01-01"), [Event(type="umbrella.ended")])
+    assert rules(ending.findings) == {"umbrella_unknown"}
+    assert await desk.pool.fetchval("SELECT count(*) FROM umbrella WHERE subject = $1", unknown) == 0
+
+
+async def test_a_pca_for_a_programme_that_the_office_file_lacks_is_not_signed(desk: Desk) -> None:
+    case = await in_signature(desk)
+    await sign(desk, case, "partner", "2026-04-07")
+    await desk.pool.execute("UPDATE \"case\" SET programme = 'KE-1999' WHERE subject = $1", case)
+    done = await sign(desk, case, "office", "2026-04-09", last=True)
+    assert "unknown_programme" in rules(done.findings)
+    assert (await desk.row("umbrella", UMBRELLA))["status"] == "draft"  # type: ignore[index]

@@ -422,3 +422,39 @@ async def test_invariant_9_an_assessment_of_the_year_9999_is_refused_never_an_ex
     data = REUSE | {"verified_on": "9999-12-31"}
     done = await element(desk, "verify_partner_profile", "ke.002", "partnership_manager", "reuse", "profile", data=data)
     assert rules(done.findings) == {"date_in_future"}
+
+
+async def test_who_assesses_the_capacity_rates_it_in_his_own_right(desk: Desk) -> None:
+    intake = facts("C1")
+    del intake["partner"]["hact"]
+    await vetted(desk, intake)
+    data = {"agency": "another UN agency", "rating": "medium", "assessed_on": "2025-03-01"}
+    done = await element(desk, "assess_hact", "ke.014", "assurance_officer", "reuse", "hact", data=data)
+    assert not done.refused, done.findings
+    row = await desk.row("element", KE, element="hact")
+    assert row is not None
+    assert (row["source"], row["details"]["rating"]) == ("reused", "medium")
+
+
+async def test_two_persons_confirm_an_account_even_of_a_partner_without_a_case(desk: Desk) -> None:
+    alone = "partner:KE:P-KE-0042"
+    (first,) = await desk.open(alone, "vetting", at("2026-03-02"), Opening(kind="set_up_vendor"))
+    account = {
+        "vendor_number": "2500999",
+        "account_ref": "ACC-KE-42",
+        "account_holder": "The Partner",
+        "currency": "KES",
+        "bank_country": "KE",
+        "checked_how": "letter",
+    }
+    event = Event(type="vendor.account_changed", data={"result": "set_up"})
+    done = await desk.decide(first, "ke.011", "vendor_officer", "set_up", at("2026-03-02"), [event], subject=alone, data=account)
+    assert not done.refused, done.findings
+    roles = ["finance_officer", "vendor_officer"]
+    (second,) = await desk.open(alone, "vetting", at("2026-03-02"), Opening(kind="confirm_bank_account", roles=roles))
+    called = {"called_back_on": "2026-03-03", "person": "finance manager"}
+    confirmed = [Event(type="vendor.confirmed")]
+    same = await desk.decide(second, "ke.011", "vendor_officer", "confirm", at("2026-03-03"), confirmed, subject=alone, data=called)
+    assert rules(same.findings) == {"second_person_bank"}
+    other = await desk.decide(second, "ke.009", "finance_officer", "confirm", at("2026-03-03"), confirmed, subject=alone, data=called)
+    assert not other.refused, other.findings

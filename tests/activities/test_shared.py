@@ -55,3 +55,16 @@ def test_a_partner_is_found_by_country_and_id_even_with_a_colon_in_it() -> None:
 def test_a_pca_is_found_by_its_partner() -> None:
     found = search_attributes(starting("umbrella:MZ:cbpf:12:MZ-CP", "umbrella"))
     assert (found.get(PCA_COUNTRY), found.get(PCA_PARTNER)) == ("MZ", "cbpf:12")
+
+
+def test_what_belongs_to_an_office_is_found_by_its_country_alone() -> None:
+    found = search_attributes(starting("office:MZ", "activation"))
+    assert (found.get(PCA_COUNTRY), found.get(PCA_PARTNER)) == ("MZ", None)
+
+
+async def test_what_runs_on_real_time_is_on_no_clock(pool: asyncpg.Pool, client: Client) -> None:
+    start = starting("partner:MZ:cbpf:12")
+    await start_shared(pool, client, start)
+    assert await signals(client, start.id) == ["look_again"]
+    assert await pool.fetchval("SELECT count(*) FROM clock_member") == 0
+    await client.get_workflow_handle(start.id).terminate()

@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 import pytest
@@ -89,3 +91,38 @@ def test_other_errors_are_nobody_elses_to_mend() -> None:
 def test_queries_are_read_by_name_from_their_files() -> None:
     assert queries("delivery")["dead"].startswith("-- What gave up.")
     assert "case.received" in folder("apply")
+
+
+def sql_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    """A package `db` with these files in db/sql/."""
+    for name, text in files.items():
+        path = tmp_path / "sql" / (name.replace("__", "/") + ".sql")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr("db.sql.resources.files", lambda _package: tmp_path)
+
+
+def test_a_query_that_stands_twice_in_a_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql_files(tmp_path, monkeypatch, twice="-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n")
+    with pytest.raises(ValueError, match=r"twice\.sql names a twice"):
+        queries("twice")
+
+
+def test_a_query_that_stands_in_two_files_of_a_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql_files(tmp_path, monkeypatch, both__one="-- name: a\nSELECT 1;\n", both__two="-- name: b\nSELECT 1;\n-- name: a\nSELECT 2;\n")
+    with pytest.raises(ValueError, match=r"two\.sql names again: a"):
+        folder("both")
+
+
+def test_what_cannot_be_changed_has_the_text_of_what_can() -> None:
+    assert canonical(MappingProxyType({"b": Decimal("1.0"), "a": frozenset({"x"})})) == '{"a":["x"],"b":"1.0"}'
+
+
+async def test_a_case_that_nobody_took_has_no_facts(pool: asyncpg.Pool) -> None:
+    with pytest.raises(LookupError, match="no submission KEN/1999/0001"):
+        await content.intake(pool, "KEN/1999/0001")
+
+
+async def test_a_document_that_is_not_there_is_an_error_never_another_version(pool: asyncpg.Pool) -> None:
+    with pytest.raises(LookupError, match="does not hold the document"):
+        await content.document(pool, "KEN/2026/0007", "0" * 64)

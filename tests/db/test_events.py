@@ -10,6 +10,7 @@ import pytest
 from db import audit, events
 from db.events import Chains, HeadMoved, UnknownEvent, body
 from db.sql import folder
+from embedded.stack import Stack
 from schemas.events import EVENTS
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -147,3 +148,28 @@ async def test_every_projection_is_compared(pool: asyncpg.Pool) -> None:
         for row in await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '^_?yoyo'")
     }
     assert tables - kept == set(audit.PROJECTIONS)
+
+
+async def test_events_whose_head_was_taken_away_are_found(pool: asyncpg.Pool, stack: Stack, record_database: str) -> None:
+    await write(pool, "case:A", told(version=1))
+    conn = await asyncpg.connect(f"{stack.admin_url.rpartition('/')[0]}/{record_database}")
+    try:
+        await conn.execute("SET session_replication_role = replica")
+        await conn.execute("DELETE FROM stream")
+    finally:
+        await conn.close()
+    assert [(b.subject, b.sequence, b.what) for b in await audit.verify(pool)] == [("case:A", 0, "events without a head")]
+
+
+async def test_a_head_that_moved_under_the_lock_is_an_error_and_nothing_is_written(pool: asyncpg.Pool) -> None:
+    await write(pool, "case:A", told(version=1))
+    async with pool.acquire() as conn:
+        transaction = conn.transaction()
+        await transaction.start()
+        chains = Chains(cast("asyncpg.Connection", conn))
+        await chains.lock(["case:A"])
+        await conn.execute("UPDATE stream SET sequence = 2")
+        with pytest.raises(HeadMoved, match="grown beyond 1"):
+            await chains.append("case:A", told(version=2))
+        assert await conn.fetchval("SELECT count(*) FROM event") == 1
+        await transaction.rollback()

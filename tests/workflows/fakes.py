@@ -1,7 +1,7 @@
 """The effects in memory, for tests of what the workflows themselves decide. Rules over rows have tests of their own on real Postgres."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -56,7 +56,8 @@ class FakeEffects(Effects):
 
     `facts` by stage; `refuse` may refuse a batch; `left_out` names optional groups that wait; `tells` are facts that an event settles;
     `ending` is the status that an event leaves a stage's facts with; `hints` are the cases that an event concerns; `crash_once` are keys
-    whose write is committed and then crashes; `words` are what the bank says of its n-th order.
+    whose write is committed and then crashes; `meanwhile` is what happens once while the write with that key is under way; `words` are
+    what the bank says of its n-th order.
     """
 
     facts: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
@@ -72,6 +73,7 @@ class FakeEffects(Effects):
     unknown: bool = False
     due_in: timedelta = timedelta(days=5)
     crash_once: set[str] = field(default_factory=set)
+    meanwhile: dict[str, Callable[[], Awaitable[Any]]] = field(default_factory=dict)
     crashed: list[str] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     receipts: dict[str, tuple[str, Recorded]] = field(default_factory=dict)
@@ -140,6 +142,8 @@ class FakeEffects(Effects):
 
     @activity.defn(name="record")
     async def record(self, batch: Batch) -> Recorded:
+        if happens := self.meanwhile.pop(batch.key, None):
+            await happens()
         said = batch.decision or batch.message
         mark = said.model_dump_json(exclude={"sent_at", "proof"}) if said else batch.key
         if batch.key in self.receipts:

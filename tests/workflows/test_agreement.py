@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.service import RPCError
 
 from schemas.engine import Asked, BankWord, Cause, StageInput, Start
+from schemas.messages import Answer, Message
 from tests.workflows.conftest import PARTNER, Bench, Play
 
 HASH = "a" * 64
@@ -209,6 +210,27 @@ async def test_a_partner_that_is_not_cleared_ends_the_case(bench: Bench) -> None
     assert bench.effects.recorded("case.rejected") == [{"stage": "vetting", "reason_code": "sanctions"}]
 
 
+async def test_a_refusal_that_the_record_does_not_take_today_is_recorded_tomorrow(bench: Bench) -> None:
+    bench.effects.asked = [Asked(state="refused", reason_code="sanctions")]
+    bench.effects.refuse = bench.effects.saying("not_yet", on="case.rejected")
+    play = await bench.case()
+    await play.case.settled()
+    assert "case.rejected" not in bench.effects.events()
+    bench.effects.refuse = bench.effects.nothing
+    await play.later(1.1)
+    assert (await play.case.outcome()).result == "rejected"
+
+
+async def test_a_clearance_that_concerns_the_case_itself_is_no_reason_to_signal_itself(bench: Bench) -> None:
+    play = await bench.case()
+    await play.case.settled()
+    bench.effects.hints = {"concern.raised": [play.case.handle.id]}
+    assert (await play.case.say("raise_concern", data={"text": "slow"})).counted
+    await play.settled()
+    names = [e.workflow_execution_signaled_event_attributes.signal_name async for e in play.case.handle.fetch_history_events()]
+    assert "look_again" not in names
+
+
 async def test_a_case_that_is_withdrawn_while_it_waits_for_its_partner_ends(bench: Bench) -> None:
     bench.effects.asked = [Asked(state="waiting")]
     play = await bench.case()
@@ -248,6 +270,35 @@ async def test_a_decision_under_way_when_the_case_ends_is_answered(bench: Bench)
         assert not (await play.stage("document").decide("office_turn", "send_to_partner", "turn-1")).counted
     assert (await play.case.outcome()).result == "withdrawn"
     assert "document.sent" not in bench.effects.events()
+
+
+async def test_whoever_speaks_while_the_case_ends_is_told_how_it_ended(bench: Bench) -> None:
+    play = await in_drafting(bench)
+    late: list[WorkflowUpdateHandle[Answer]] = []
+
+    async def meanwhile() -> None:
+        concern = Message(kind="raise_concern", actor="xx.001", role="focal_point", key="late", data={"text": "slow"})
+        accepted = WorkflowUpdateStage.ACCEPTED
+        late.append(await play.case.handle.start_update("submit_message", concern, wait_for_stage=accepted, result_type=Answer))
+
+    bench.effects.meanwhile[Message(kind="withdraw", actor="xx.001", role="focal_point", key="w").receipt(bench.reference)] = meanwhile
+    assert (await play.case.say("withdraw", key="w", data={"reason": "no funds"})).counted
+    assert (await play.case.outcome()).result == "withdrawn"
+    assert [f.rule for f in (await late[0].result()).findings] == ["case_closed"]
+    assert "concern.raised" not in bench.effects.events()
+
+
+async def test_a_case_withdrawn_while_its_cash_stands_down_drafts_no_further_round(bench: Bench) -> None:
+    play = await in_signature(bench)
+
+    async def withdraw() -> None:
+        assert (await play.case.say("withdraw", data={"reason": "no funds"})).counted
+
+    bench.effects.meanwhile[f"{bench.reference}:cash:1:close:stood_down"] = withdraw
+    await play.stage("approval").agreed("sign_for_office", "return", **REASONS)
+    assert (await play.case.outcome()).result == "withdrawn"
+    assert not [task for task in bench.effects.rows if ":document:2:" in task]
+    assert bench.effects.open() == []
 
 
 # -- hold -----------------------------------------------------------------------------------------------------------------------------
@@ -338,6 +389,35 @@ async def test_a_case_on_hold_may_be_withdrawn_and_the_partner_heard(bench: Benc
     assert (await play.case.say("raise_concern", data={"text": "slow"})).counted
     assert (await play.case.say("withdraw", data={"reason": "no funds"})).counted
     assert (await play.case.outcome()).result == "withdrawn"
+
+
+REFUSED_AT_A_CASE = {
+    "hold": "case.held", "extend_hold": "case.held", "resume": "case.resumed", "issue": "notice.sent",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED_AT_A_CASE)
+async def test_what_the_record_refuses_of_a_case_moves_none_of_its_moments(bench: Bench, what: str) -> None:
+    play = await in_drafting(bench)
+    case = play.case
+    if what in ("extend_hold", "resume"):
+        await case.say("hold", data={"reason": "flood", "until": day(10)})
+        await play.later(9)
+    if what == "issue":
+        await case.say("propose_termination", key="p", data={"ground": "breach"}, comment="x")
+    before = (await case.open(), (await case.state())["state"])
+    bench.effects.refuse = bench.effects.saying("wrong_role", on=REFUSED_AT_A_CASE[what])
+    match what:
+        case "hold":
+            answer = await play.case.say("hold", data={"reason": "flood", "until": day(10)})
+        case "resume":
+            answer = await play.case.say("resume")
+        case "extend_hold":
+            answer = await play.case.decide("review_hold", "extend_hold", before[0][0].split(" ")[1], data={"until": day(20)})
+        case _:
+            answer = await play.case.decide("decide_termination", "issue", "p", data={"ground": "breach"}, **REASONS)
+    assert [f.rule for f in answer.findings] == ["wrong_role"]
+    assert (await play.case.open(), (await play.case.state())["state"]) == before
 
 
 # -- after the last signature -------------------------------------------------------------------------------------------------------------

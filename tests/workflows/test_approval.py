@@ -173,3 +173,13 @@ async def test_invariant_8_a_hold_between_the_signatures_and_what_is_missing_sto
     assert bench.effects.view.status == "in_signature"
     await stage.handle.signal("case_changed", bench.effects.change(held=False))
     assert (await stage.outcome()).result == "signed"
+
+
+async def test_a_signature_that_the_record_refuses_is_none(bench: Bench) -> None:
+    stage = await approved(bench)
+    bench.effects.refuse = bench.effects.saying("objects_missing", on="signature.recorded")
+    assert [f.rule for f in (await stage.decide("sign_as_partner", "sign", data=SIGNED)).findings] == ["objects_missing"]
+    bench.effects.refuse = bench.effects.nothing
+    await stage.agreed("sign_for_office", "sign", data=SIGNED)
+    assert await stage.open() == ["sign_as_partner"]
+    assert bench.effects.view.status == "in_signature"

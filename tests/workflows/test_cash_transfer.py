@@ -372,3 +372,32 @@ async def test_a_cancelled_payment_ends_the_matter(bench: Bench) -> None:
     await stage.later(10)
     assert (await stage.outcome()).result == "liquidated"
     assert bench.effects.sent == [order(bench)]
+
+
+# -- what the record refuses ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_document_of_supplies_only_has_no_cash_to_ask_for(bench: Bench) -> None:
+    bench.effects.view = bench.effects.view.model_copy(update={"status": "signed"})
+    bench.effects.facts["cash"] = {"reserved": True, "periods": []}
+    stage = await bench.start("CashTransfer", "cash")
+    assert (await stage.outcome()).result == "liquidated"
+    assert bench.effects.events() == []
+
+
+async def test_a_report_that_the_record_refuses_is_reviewed_by_nobody(bench: Bench) -> None:
+    stage = await released(bench, words=[PAID])
+    await stage.later(2.2)
+    bench.effects.refuse = bench.effects.saying("over_amount", on="report.submitted")
+    assert [f.rule for f in (await stage.decide("submit_report", "submit", "1")).findings] == ["over_amount"]
+    assert await stage.open() == ["submit_report 1"]
+
+
+async def test_a_return_that_the_record_refuses_closes_nothing_beside_it_and_is_not_numbered(bench: Bench) -> None:
+    stage = await reported(bench)
+    bench.effects.refuse = bench.effects.saying("segregation", on="report.reviewed")
+    assert not (await stage.decide("review_report_finance", "return", "1", **REASONS)).counted
+    assert await stage.open() == ["review_report_finance 1", "review_report_programme 1"]
+    bench.effects.refuse = bench.effects.nothing
+    await stage.agreed("review_report_programme", "return", "1", **REASONS)
+    assert await stage.open() == ["submit_report 1-return-1"]

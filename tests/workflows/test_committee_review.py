@@ -181,3 +181,19 @@ async def test_a_hold_stops_the_opinions(bench: Bench) -> None:
     await stage.later(100)
     assert "reform_committee silent-xx.011" not in await stage.open()
     assert isinstance(bench.effects.view, CaseView)
+
+
+async def test_a_committee_that_the_record_refuses_is_not_convened(bench: Bench) -> None:
+    stage = await review(bench)
+    bench.effects.refuse = bench.effects.saying("composition", on="review.convened")
+    assert [f.rule for f in (await stage.decide("prepare_review", "convene", data=CONVENED)).findings] == ["composition"]
+    assert await stage.open() == ["prepare_review"]
+    bench.effects.refuse = bench.effects.nothing
+    await stage.agreed("prepare_review", "convene", data=CONVENED)
+    assert await stage.open() == [f"give_opinion {m}" for m in MEMBERS]
+
+
+async def test_several_silent_members_are_one_reform(bench: Bench) -> None:
+    stage = await convened(bench)
+    await stage.later(8)
+    assert [task for task in await stage.open() if task.startswith("reform")] == ["reform_committee silent-xx.011"]

@@ -1,19 +1,20 @@
 """The machine that every stage runs on: doors, receipts, clock, hold, exit. Shown on the smallest stages; what is true of one is of all."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateStage
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner
 
 from schemas.engine import Carried, CaseView, Clock, StageInput
 from schemas.messages import Answer, Decision
-from tests.workflows.conftest import Bench, Running, running
+from tests.workflows.conftest import PARTNER, UMBRELLA, Bench, Running, running
 from tests.workflows.fakes import FakeEffects
 from workflows import stage as machine
 
@@ -491,6 +492,83 @@ async def test_decisions_sent_while_a_run_continues_as_new_are_all_answered_and_
     assert all(await asyncio.gather(*(attach(n) for n in range(12))))
     assert sorted(short.effects.counted()) == sorted(f"attach_annex a{n} attach" for n in range(12))
     assert await document.open() == ["office_turn turn-1"]
+
+
+async def test_what_comes_in_while_a_full_run_moves_on_is_recorded_or_asked_for_again(short: Bench) -> None:
+    short.effects.facts["document"] = {"annexes": ["construction"]}
+    document = await short.start("ProgrammeDocument", "document")
+    first = await run_of(document)
+    task = document.task("office_turn", "turn-1")
+    sent = document.decision(task, "send_to_partner", data=TEXT)
+    nonsense = "signal approve_now: not a message of this engine"
+    unreadable = f"{short.reference}:document:1:unreadable:{hashlib.sha256(nonsense.encode()).hexdigest()[:16]}"
+    said: list[WorkflowUpdateHandle[Answer]] = []
+
+    async def speak() -> None:
+        accepted = WorkflowUpdateStage.ACCEPTED
+        said.append(await document.handle.start_update("submit_decision", sent, wait_for_stage=accepted, result_type=Answer))
+
+    annex = document.decision(document.task("attach_annex", "construction"), "not_needed", comment="no works", data={})
+    short.effects.meanwhile[annex.receipt] = lambda: document.handle.signal("approve_now")
+    short.effects.meanwhile[unreadable] = speak
+    for _ in range(SHORT - 1):
+        await document.say("note", task=task)
+    assert (await document.put(annex)).counted
+    await document.settled()
+    assert await run_of(document) != first
+    assert short.effects.unreadable() == [nonsense]
+    assert [f.rule for f in (await said[0].result()).findings] == ["say_again"]
+    assert short.effects.counted() == ["attach_annex construction not_needed"]
+    assert (await document.put(sent)).counted  # said again, as asked
+
+
+FULL: dict[str, tuple[str, str, str, dict[str, Any], tuple[str, str, str]]] = {
+    "vetting": (
+        "Vetting",
+        PARTNER,
+        "drafting",
+        {"cases": ["c"], "unconcluded": True, "levels": ["full"]},
+        ("conclude_vetting", "request_information", "1"),
+    ),
+    "review": ("CommitteeReview", "", "in_review", {"kind": "full", "quorum": 1}, ("prepare_review", "correct_clerical", "")),
+    "approval": ("Approval", "", "in_approval", {"carried": True, "umbrella": UMBRELLA}, ("approve_pca", "approve", "")),
+    "cash": ("CashTransfer", "", "in_signature", {"reserved": False}, ("reserve_funds", "reserve", "")),
+    "obligations": (
+        "Obligations",
+        PARTNER,
+        "active",
+        {"open": [{"id": "P-1:audit", "owner_role": "focal_point"}]},
+        ("meet_obligation", "submit_evidence", "P-1:audit"),
+    ),
+}
+
+
+@pytest.mark.parametrize("stage", FULL)
+async def test_every_stage_goes_on_in_its_next_run_with_its_tasks_and_opens_none_twice(short: Bench, stage: str) -> None:
+    workflow, subject, status, facts, (kind, verdict, whom) = FULL[stage]
+    short.effects.view = CaseView(version=1, status=status, clock=Clock(name="test"))
+    short.effects.facts[stage] = facts
+    running = await short.start(workflow, stage, subject or None)
+    await running.settled()
+    first, before, tasks = await run_of(running), await running.open(), list(short.effects.rows)
+    for _ in range(SHORT):
+        assert (await running.say("note", task=running.task(kind, whom))).counted
+    await running.settled()
+    assert await run_of(running) != first
+    assert await running.open() == before
+    assert list(short.effects.rows) == tasks
+    await running.agreed(kind, verdict, whom, message_to_partner="Please", comment="x", reason_code="other", data={})
+
+
+async def test_a_pca_goes_on_in_its_next_run(short: Bench) -> None:
+    short.effects.facts["umbrella"] = {"status": "signed"}
+    running = await short.start("Umbrella", "umbrella", UMBRELLA)
+    first = await run_of(running)
+    for _ in range(SHORT):
+        assert (await running.say("suspend", data={"scope": "cash"})).counted
+    await running.settled()
+    assert await run_of(running) != first
+    assert (await running.say("lift", data={"block": "b"})).counted
 
 
 async def run_of(running: Running) -> str:

@@ -224,3 +224,36 @@ async def test_a_message_to_a_case_means_nothing_to_a_partner(bench: Bench) -> N
     stage = await vetting(bench, "assess_psea")
     assert [f.rule for f in (await stage.say("hold", data={"until": "2026-03-20"})).findings] == ["unknown_message"]
     assert await stage.open() == ["assess_psea"]
+
+
+async def test_a_case_that_asks_at_the_moment_of_the_conclusion_gets_a_conclusion_of_its_own(bench: Bench) -> None:
+    bench.effects.left_out = {"vendor"}
+    stage = await vetting(bench)
+    await stage.agreed("conclude_vetting", "reject", "0", comment="No", message_to_partner="Sorry", reason_code="capacity")
+    await stage.settled()
+    assert await stage.open() == ["conclude_vetting 0-again-1"]
+    await conclude(bench, stage, "clear", "0-again-1")
+    assert (await stage.outcome()).result == "concluded"
+    assert bench.effects.counted() == ["conclude_vetting 0 reject", "conclude_vetting 0-again-1 clear"]
+
+
+async def test_an_answer_that_the_record_refuses_is_no_answer_of_the_partner(bench: Bench) -> None:
+    stage = await vetting(bench)
+    await stage.agreed("conclude_vetting", "request_information", "0", message_to_partner="Please", reason_code="capacity")
+    bench.effects.refuse = bench.effects.saying("invalid_data", on="vetting.information_provided")
+    assert not (await stage.decide("provide_vetting_information", "provide", "0")).counted
+    bench.effects.refuse = bench.effects.nothing
+    await stage.agreed("provide_vetting_information", "provide", "0")
+    assert await stage.open() == ["conclude_vetting 0-after-answer-1"]
+
+
+async def test_a_flag_raised_while_the_vendor_is_set_up_leads_to_a_conclusion_of_its_own(bench: Bench) -> None:
+    stage = await vetting(bench)
+    await conclude(bench, stage)
+    bench.effects.facts["vetting"]["needed"] = [{"element": "flag:f1", "kind": "weigh_partner_flag", "whom": "f1"}]
+    await stage.handle.signal("look_again")
+    await stage.settled()
+    await stage.agreed("weigh_partner_flag", "block", "f1", comment="fraud")
+    await stage.settled()
+    assert await stage.open() == ["conclude_vetting 0-again-1", "set_up_vendor"]
+    assert bench.effects.open() == ["set_up_vendor", "conclude_vetting 0-again-1"]
