@@ -87,10 +87,11 @@ class CaseStage(Stage):
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
         self.sent: CaseView | None = None
         self.round = 1
-        self.cleared = False
+        self.cleared = ""  # the level of the clearance that came beside the document
         facts = await self.begin()
         await self.set_track()
-        if not TRACKS[self.view.track].beside and not await self.vetted():
+        self.unvetted = TRACKS[self.view.track].beside  # drafting begins without a clearance: it stays to be asked for if the track changes
+        if not self.unvetted and not await self.vetted():
             return await self.end()
         if facts.get("route") == "activation":  # of a contingency document, which was reviewed and signed when there was time
             if not self.view.ended and (await self.run_stage("approval")).result == "signed":
@@ -154,10 +155,11 @@ class CaseStage(Stage):
 
     async def look_beside(self) -> None:
         """Vetting runs beside the document: ask until it is granted; a refusal ends the case, whatever stage it is in."""
-        if not TRACKS[self.view.track].beside or self.cleared or self.view.ended:
+        track = TRACKS[self.view.track]
+        if not (track.beside or self.unvetted) or self.cleared == track.level or self.view.ended:
             return
         asked = await self.ask("vetting")
-        self.cleared = asked.state == "granted"
+        self.cleared = track.level if asked.state == "granted" else ""
         if asked.state == "refused":
             await self.record(
                 "vetting_refused",
@@ -438,7 +440,7 @@ class CaseStage(Stage):
         confirm = [Closing(task=t.id, why=to) for t in self.tasks.values() if t.kind == "confirm_emergency_track" and t is not heard.task]
         event = Event(type="case.track_changed", data={"from": self.view.track, "to": to}, take=take)
         if await self.count(heard, [event], closes=confirm):
-            self.cleared = False
+            self.cleared = ""
 
     async def ends(self, heard: Heard, status: str, event: Event) -> None:
         """The case ends; its stages are told, answer whoever is still waiting, and close."""

@@ -161,7 +161,7 @@ class ReviewStage(Stage):
         """Recommended and not recommended go to the approver; returned goes back to drafting, and both sides accept again."""
         result, status = RESULTS[verdict]
         # where vetting runs beside the document, the case itself moves on when the clearance comes
-        waits = "cleared" if TRACKS[self.view.track].waits and status == "in_approval" else ""
+        waits = "cleared" if (TRACKS[self.view.track].waits or self.state["kind"] == "single") and status == "in_approval" else ""
         events = [
             *([self.given(heard, verdict)] if heard.kind == "give_opinion" else []),
             Event(
