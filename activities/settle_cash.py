@@ -233,7 +233,8 @@ async def requested(s: Settling, event: Draft) -> None:
         "currency": payload.face.currency,
         "amount": str(total(lines)),
         "lines": plain(lines),
-        "account_ref": payload.face.account_ref or payload.face.vendor,
+        # who is paid directly is who the request names as vendor, whatever else stands in the form
+        "account_ref": payload.face.vendor if payload.face.modality == "direct_payment" else payload.face.account_ref,
         "face_sha256": payload.sha256,
         "signed_by": payload.signed_by,
     }

@@ -29,10 +29,8 @@ from embedded.stack import Stack
 from worker.connect import connect_temporal
 
 ACTORS = (4, 40)
-SAMPLED = 10
-"""Lifecycles whose histories are counted."""
 WARM = 4
-"""Lifecycles played before anything is measured: the first ones pay for imports, plans and caches."""
+"""Lifecycles played before anything is measured: they pay for imports, plans and caches. Their histories are the ones counted."""
 
 
 @dataclass(frozen=True)
@@ -60,31 +58,48 @@ class Figures:
 
 @dataclass(frozen=True)
 class Pace:
-    """One system under so many actors: whole lifecycles a second, and the latencies of its decisions in seconds."""
+    """One system under so many actors: whole lifecycles a second, latencies of its decisions in seconds, processor seconds a lifecycle."""
 
     rate: float
     p50: float
     p99: float
+    cpu: float
 
 
 def progress(line: str) -> None:
     print(f"... {line}", file=sys.stderr, flush=True)
 
 
-async def pace(actors: int, lifecycles: int, one: Callable[[str], Awaitable[object]], name: str, latencies: list[float]) -> Pace:
+def processor_time(stack: Stack) -> float:
+    """Seconds that worker, Temporal and PostgreSQL have used: says what something costs also where others use the machine."""
+    seconds = 0.0
+    for name in ("worker", "temporal", "postgres"):
+        server = psutil.Process(stack.server(name).identity.pid)
+        for process in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                seconds += times.user + times.system
+    return seconds
+
+
+async def pace(
+    actors: int, lifecycles: int, one: Callable[[str], Awaitable[object]], name: str, latencies: list[float], stack: Stack
+) -> Pace:
     """`actors` side by side play `lifecycles` whole ones, each taking the next when it is done; `one` notes into `latencies`."""
     names = iter([f"{name}-{n}" for n in range(lifecycles)])
     latencies.clear()
-    began = time.monotonic()
+    began, used = time.monotonic(), processor_time(stack)
 
     async def actor() -> None:
         for each in names:
             await one(each)
 
-    await asyncio.gather(*(actor() for _ in range(actors)))
+    async with asyncio.TaskGroup() as group:  # one that fails ends the others
+        for _ in range(actors):
+            group.create_task(actor())
     took = time.monotonic() - began
     cuts = statistics.quantiles(latencies, n=100, method="inclusive")
-    return Pace(lifecycles / took, cuts[49], cuts[98])
+    return Pace(lifecycles / took, cuts[49], cuts[98], (processor_time(stack) - used) / lifecycles)
 
 
 @contextlib.asynccontextmanager
@@ -115,35 +130,43 @@ async def watching(pool: asyncpg.Pool, client: Client) -> AsyncIterator[lifecycl
         await asyncio.gather(looking, return_exceptions=True)
 
 
-async def engine(lifecycles: int, figures: Figures) -> tuple[dict[int, Pace], int]:
-    """The engine's pace by number of actors, and how many decisions a lifecycle has."""
-    paces: dict[int, Pace] = {}
-    async with fresh(engine=True) as (_, pool, client), watching(pool, client) as lives:
+async def paces(lifecycles: int, figures: Figures) -> None:
+    """Engine and reference, each on a stack of its own, turn by turn: whatever else the machine does disturbs both."""
+    async with (
+        fresh(engine=True) as (ours, pool, client),
+        watching(pool, client) as lives,
+        fresh(engine=False) as (theirs, _, other),
+    ):
         warm = [await lives.play(f"warm-{n}") for n in range(WARM)]
         decisions = len(lives.latencies) // WARM
-        for actors in ACTORS:
-            progress(f"engine, {actors} actors")
-            paces[actors] = await pace(actors, max(lifecycles, actors), lives.play, f"engine-{actors}", lives.latencies)
-            progress(f"engine, {actors} actors: {paces[actors]}")
-        await histories(pool, client, warm[:SAMPLED], decisions, figures)
-    return paces, decisions
-
-
-async def bare(lifecycles: int, decisions: int) -> dict[int, Pace]:
-    paces: dict[int, Pace] = {}
-    async with fresh(engine=False) as (_, _, client):
         latencies: list[float] = []
 
-        async def one(name: str) -> None:
-            await reference.play(client, name, decisions, latencies)
+        async def bare(name: str) -> None:
+            await reference.play(other, name, decisions, latencies)
 
         for n in range(WARM):
-            await one(f"warm-{n}")
+            await bare(f"warm-{n}")
+        figures.add("decisions per lifecycle", decisions, "")
         for actors in ACTORS:
-            progress(f"reference, {actors} actors")
-            paces[actors] = await pace(actors, max(lifecycles, actors), one, f"reference-{actors}", latencies)
-            progress(f"reference, {actors} actors: {paces[actors]}")
-    return paces
+            played = max(lifecycles, actors)
+            progress(f"{actors} actors, the engine")
+            us = await pace(actors, played, lives.play, f"engine-{actors}", lives.latencies, ours)
+            progress(f"{actors} actors, the reference")
+            them = await pace(actors, played, bare, f"reference-{actors}", latencies, theirs)
+            compare(f"{actors} actors", us, them, decisions, figures)
+        await histories(pool, client, warm, decisions, figures)
+
+
+def compare(at: str, us: Pace, them: Pace, decisions: int, figures: Figures) -> None:
+    figures.add(f"{at}: engine", us.rate, "lifecycles/s")
+    figures.add(f"{at}: reference", them.rate, "lifecycles/s")
+    figures.add(f"{at}: rate, engine to reference", us.rate / them.rate, "", at_least=0.6)
+    for name, mine, its in (("p50", us.p50, them.p50), ("p99", us.p99, them.p99)):
+        figures.add(f"{at}: engine, decision to visible, {name}", mine * 1000, "ms")
+        figures.add(f"{at}: reference, decision to visible, {name}", its * 1000, "ms")
+        figures.add(f"{at}: latency {name}, engine to reference", mine / its, "", at_most=1.5)
+    figures.add(f"{at}: engine, processor time of all servers per decision", us.cpu / decisions * 1000, "ms")
+    figures.add(f"{at}: reference, processor time of all servers per decision", them.cpu / decisions * 1000, "ms")
 
 
 async def histories(pool: asyncpg.Pool, client: Client, references: list[str], decisions: int, figures: Figures) -> None:
@@ -218,19 +241,7 @@ async def measure(lifecycles: int, waiting: int, parts: list[str]) -> Figures:
     if "demo" in parts:
         await demo(figures)
     if "pace" in parts:
-        ours, decisions = await engine(lifecycles, figures)
-        figures.add("decisions per lifecycle", decisions, "")
-        theirs = await bare(lifecycles, decisions)
-        for actors in ACTORS:
-            us, them = ours[actors], theirs[actors]
-            at = f"{actors} actors"
-            figures.add(f"{at}: engine", us.rate, "lifecycles/s")
-            figures.add(f"{at}: reference", them.rate, "lifecycles/s")
-            figures.add(f"{at}: rate, engine to reference", us.rate / them.rate, "", at_least=0.6)
-            for name, mine, its in (("p50", us.p50, them.p50), ("p99", us.p99, them.p99)):
-                figures.add(f"{at}: engine, decision to visible, {name}", mine * 1000, "ms")
-                figures.add(f"{at}: reference, decision to visible, {name}", its * 1000, "ms")
-                figures.add(f"{at}: latency {name}, engine to reference", mine / its, "", at_most=1.5)
+        await paces(lifecycles, figures)
     if "memory" in parts:
         await memory(waiting, figures)
     return figures

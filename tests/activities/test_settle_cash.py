@@ -792,7 +792,7 @@ async def test_a_direct_payment_goes_to_the_vendor_that_the_request_names(desk: 
     reference = await content.put(desk.pool, document)
     await desk.pool.execute('UPDATE "case" SET document_sha256 = $2 WHERE subject = $1', case, reference.sha256)
     for done in (
-        await request(desk, case, modality="direct_payment", account_ref="", vendor="VENDOR-77"),
+        await request(desk, case, modality="direct_payment", vendor="VENDOR-77"),
         await check(desk, case, "certify_request", "certify"),
         await check(desk, case, "check_request", "pass"),
         await release(desk, case),

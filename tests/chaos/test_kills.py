@@ -36,7 +36,7 @@ from worker.registry import WORKFLOWS, sandbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(540)]
 
-CASES, KILLS = 6, 10
+CASES, KILLS = 4, 10
 HORIZON = timedelta(days=400)
 
 
@@ -57,7 +57,7 @@ async def kill_now_and_then(stack: Stack, pool: asyncpg.Pool, chance: random.Ran
     """Ten times: some events later, and a moment after that, the worker is gone; then a new one starts. How often it was killed."""
     seen = 0
     for _ in range(KILLS):
-        more = seen + chance.randint(5, 30)
+        more = seen + chance.randint(5, 25)
 
         async def recorded(more: int = more) -> bool:
             return bool(await pool.fetchval("SELECT count(*) >= $1 FROM event", more))
