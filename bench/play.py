@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities import sanctions, versions
@@ -136,7 +136,13 @@ async def _workflows(client: Client) -> list[str]:
     wrong = [f"workflow {w.id} {w.status.name}" for w in every if w.status in ended]
     for workflow in every:
         history = client.get_workflow_handle(workflow.id, run_id=workflow.run_id).fetch_history_events()
-        stumbled = [e async for e in history if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED]
+        stumbled = [
+            e
+            async for e in history
+            if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+            # something came in while the workflow was closing: the server has the task done again, and nothing is lost
+            and e.workflow_task_failed_event_attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+        ]
         wrong += [f"workflow task of {workflow.id}: {e.workflow_task_failed_event_attributes.failure.message[:120]}" for e in stumbled]
     return wrong
 

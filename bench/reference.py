@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-import asyncpg
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+with workflow.unsafe.imports_passed_through():
+    import asyncpg
 
 CHILDREN = 5
 EVERY = 0.02

@@ -95,3 +95,10 @@ async def test_a_case_that_nobody_knows_has_no_view(desk: Desk) -> None:
     async with desk.pool.acquire() as conn:
         with pytest.raises(CaseUnknown):
             await view_of(cast("asyncpg.Connection", conn), "case:KEN/1999/0001")
+
+
+async def test_before_its_first_version_a_document_begins_as_it_was_submitted(desk: Desk) -> None:
+    intake = facts("C1")
+    intake["document"]["template_deviations"] = ["12.1"]
+    begun = await desk.begin(await desk.taken(intake), "document", at("2026-02-16"))
+    assert (begun["version"], begun["first"], begun["deviations"]) == (0, True, ["12.1"])
