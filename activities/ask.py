@@ -10,7 +10,7 @@ from typing import cast
 
 import asyncpg
 
-from activities import ledger, versions
+from activities import deferrals, ledger, versions
 from activities.chronicle import Chronicle
 from activities.guards import SQL as GUARDS
 from activities.ledger import SATISFIES, SQL
@@ -98,16 +98,28 @@ async def _vetting(write: Chronicle, case: Row, what: Ask) -> Asked:
 
 
 async def _granted(write: Chronicle, case: Row, subject: str, standing: Row, mine: Row | None) -> Asked:
-    """The clearance that stands serves this case; one that was concluded while it waited was its own, not a reused one."""
+    """The clearance that stands serves this case; one that was concluded while it waited was its own, not a reused one.
+
+    A case on the fast path relies on what is postponed: it takes over what is owed, with its due dates.
+    """
     conn = write.conn
+    fast = case["track"] == "emergency"
     if mine is not None:
         await write.append(subject, "waiting.left", {"case": case["subject"]})
     asked_at = await conn.fetchval(SQL["first_waited"], subject, case["subject"])
     own = asked_at is not None and standing["granted_at"] >= asked_at
-    if not own and case["status"] in ("received", "vetting") and not await conn.fetchval(SQL["reused_by"], case["subject"]):
+    early = ("received", "vetting", "drafting") if fast else ("received", "vetting")
+    if not own and case["status"] in early and not await conn.fetchval(SQL["reused_by"], case["subject"]):
         limiting = standing["limiting_element"]
         data = {"clearance": standing["level"], "granted_at": standing["granted_at"].isoformat(), "limiting_element": limiting}
+        if fast:
+            data["still_needed"] = await deferrals.elements(conn, subject)
+            if await conn.fetch(SQL["open_tasks"], subject):
+                await write.append(subject, "vetting.joined", {"case": case["subject"], "level": standing["level"]})
         await write.append(case["subject"], "clearance.reused", data)
+    for owed in await deferrals.owed(conn, subject) if fast else ():
+        if case["subject"] not in owed["cases"]:
+            await write.append(subject, "obligation.joined", {"obligation": owed["id"], "case": case["subject"]})
     vendor = await conn.fetchrow(GUARDS["vendor_row"], subject)
     confirmed = vendor is not None and vendor["confirmed_at"] is not None
     return Asked(

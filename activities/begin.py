@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import asyncpg
 
-from activities import ledger, versions
+from activities import activation, deferrals, ledger, reviewers, versions
 from activities.guards import SQL as GUARDS
 from activities.ledger import SQL
 from activities.record import task_of
@@ -30,6 +30,7 @@ from schemas.intake import Document
 from schemas.names import kind_of, office_and_partner, office_partner_programme, reference_of
 
 CASE = queries("case")
+OWED = queries("owed")
 
 LARGEST_SLICE = 4096
 """Bytes of JSON; what is larger would weigh on every replay."""
@@ -122,9 +123,23 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
         "carried": row["carries_umbrella"],
         "umbrella": row["umbrella"],
     }
+    if await conn.fetchval(OWED["not_ratified"], begin.subject):
+        facts["not_ratified"] = True
     if row["end_on"] is not None:
         _, calendar = await pack_and_calendar(conn, begin)
         facts["ends_at"] = calendar.moment(row["end_on"] + timedelta(days=1)).isoformat()  # the last day is included
+    if row["instrument"] == "contingency_activation":
+        facts["route"] = "activation"
+    if row["document_type"] == "contingency" and row["status"] == "signed":
+        programme = (await versions.office_by_hash(conn, row["packs"]["office"]["sha256"])).programme(row["programme"])
+        _, calendar = await pack_and_calendar(conn, begin)
+        if programme is not None:
+            facts["expires_at"] = calendar.moment(
+                programme.end + timedelta(days=1)
+            ).isoformat()  # never activated: it ends with the programme
+    rests_on = await activation.of_case(conn, begin.subject) if row["track"] == "emergency" else None
+    if rests_on is not None and rests_on["state"] != "declared" and not await conn.fetchval(activation.SQL["told_ended"], begin.subject):
+        facts["activation_ended"] = rests_on["reference"]
     return facts
 
 
@@ -164,8 +179,11 @@ async def vetting(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]
     hits = await conn.fetch(SQL["hits_by_state"], subject)
     depending = [row["subject"] for row in await conn.fetch(SQL["depending"], subject)] if hits or needed or book.flags else []
     vendor = await conn.fetchrow(GUARDS["vendor_row"], subject)
+    fast = await versions.pack_in_force(conn, "emergency", begin.at.date())
     return {
         "levels": levels,
+        "cleared": [level for level in ledger.SATISFIES if level not in levels],  # nobody asks for these now
+        "deferrable": await deferrals.deferrable_tasks(conn, subject, fast) if "emergency" in levels else [],
         "needed": list({(item["kind"], item["whom"]): item for item in needed}.values()),
         "vendor": "none" if vendor is None else "confirmed" if vendor["confirmed_at"] is not None else "set_up",
         "unconcluded": bool(levels),
@@ -201,11 +219,15 @@ async def document(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any
 
 @begins("review")
 async def review(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
-    """The kind that the submission settled, and how many opinions make its quorum."""
-    found = await conn.fetchrow(GUARDS["review_row"], begin.subject, begin.round)
-    pack, _ = await pack_and_calendar(conn, begin)
-    if found is None:
-        kind = reviews.kind((await case_row(conn, begin.subject))["office_total_usd"], pack).kind
-    else:
-        kind = found["kind"]
-    return {"kind": kind, "quorum": reviews.quorum(kind, pack), "functions": list(pack["review.functions"][kind])}
+    """The kind of review and how many opinions make its quorum; of a review by one person, whom the roster names for it."""
+    case = await case_row(conn, begin.subject)
+    pack, calendar = await pack_and_calendar(conn, begin)
+    kind = (await reviewers.kind(conn, case, begin.round, pack)).kind
+    facts: dict[str, Any] = {"kind": kind, "quorum": reviews.quorum(kind, pack), "functions": list(pack["review.functions"][kind])}
+    if kind == "single":
+        member = await reviewers.seated(conn, begin.subject, begin.round) or await reviewers.from_roster(
+            conn, case, begin.round, calendar.local_date(begin.at)
+        )
+        if member is not None:
+            facts |= {"reviewer": member.person, "member": member.model_dump(include={"person", "function", "section"})}
+    return facts

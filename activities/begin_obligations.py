@@ -16,17 +16,22 @@ from policy.pack import Pack
 from schemas.engine import BeginStage, Moment
 
 SQL = queries("begin_money")
+OWED = queries("owed")
 
 MOST = 12
 
 
 @begins("obligations")
 async def obligations(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
-    """`{open: [{id, owner_role, verifier_role, due, moments, evidence_in}], conditions: [{id, owner_role, roles, due}]}`."""
+    """`{open: [{id, owner_role, verifier_role, due, moments, evidence_in}], conditions: [{id, owner_role, roles, due}],
+    ratification, ratify_by}`: whether an emergency review waits to be ratified, and by when."""
     pack, calendar = await pack_and_calendar(conn, begin)
     rows = await conn.fetch(SQL["obligations"], begin.subject, MOST)
     conditions = await conn.fetch(SQL["conditions"], begin.subject, MOST)
+    ratification = await conn.fetchrow(OWED["ratification"], begin.subject)
     return {
+        "ratification": ratification is not None,
+        "ratify_by": ratification["due_at"].isoformat() if ratification is not None and ratification["due_at"] else None,
         "open": [
             {
                 "id": row["id"],

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from activities.ledger import SATISFIES
 from activities.settling import Draft, Settling
 from db.sql import queries
 from policy import screening, transitions
@@ -145,17 +146,19 @@ async def _emergency(s: Settling, event: Draft) -> Fact:
     return bool((await s.case(event.subject))["track"] == "emergency")
 
 
-@guard("clearance_full")
-async def _clearance_full(s: Settling, event: Draft) -> Fact:
-    case = await s.case(event.subject)
-    return await clearance_stands(s.db, case["partner_subject"], "full", await s.today())
-
-
-@guard("clearance_of_level")
+# Where the track was changed in vetting, the level is that of the new track.
+@guard("clearance_full", "clearance_of_level")
 async def _clearance_of_level(s: Settling, event: Draft) -> Fact:
-    case = await s.case(event.subject)
+    case, day = await s.case(event.subject), await s.today()
+    level = (await s.pack(subject=event.subject))["vetting.level"]
+    return any([await clearance_stands(s.db, case["partner_subject"], name, day) for name in SATISFIES[level]])
+
+
+@guard("vetted_to_submit")
+async def _vetted_to_submit(s: Settling, event: Draft) -> Fact:
+    """Where vetting runs beside the document, only the screening must be clear by now; the clearance is asked before approval."""
     pack = await s.pack(subject=event.subject)
-    return await clearance_stands(s.db, case["partner_subject"], pack["vetting.level"], await s.today())
+    return await (_screening if pack["parallel"] else _clearance_of_level)(s, event)
 
 
 # What was said: the record has checked it against the catalogue (comment, message, reason code) before the events are settled.
@@ -183,18 +186,24 @@ async def _true_match(s: Settling, event: Draft) -> Fact:
 
 @guard("quorum")
 async def _quorum(s: Settling, event: Draft) -> Fact:
-    pack = await s.pack(subject=event.subject)
-    review = await s.db.fetchrow(SQL["review_row"], event.subject, s.batch.round)
+    pack, round_ = await s.pack(subject=event.subject), await _review_round(s, event.subject)
+    review = await s.db.fetchrow(SQL["review_row"], event.subject, round_)
     if review is None:
         return False
-    return bool(await s.db.fetchval(SQL["opinions_given"], event.subject, s.batch.round) >= pack["review.quorum"][review["kind"]])
+    return bool(await s.db.fetchval(SQL["opinions_given"], event.subject, round_) >= pack["review.quorum"][review["kind"]])
+
+
+async def _review_round(s: Settling, subject: str) -> int:
+    """The last round that was submitted: the move to approval may come after the review, from the case itself."""
+    return int(await s.db.fetchval(SQL["last_review_round"], subject) or s.batch.round)
 
 
 async def _conditions(s: Settling, event: Draft, gate: str, *, of_earlier_rounds: bool = False) -> Fact:
     rows = await s.db.fetch(SQL["open_conditions"], event.subject, gate)
     if of_earlier_rounds:
         # what this very recommendation asks for cannot have been met yet: it holds up the approval, not the recommendation
-        rows = [row for row in rows if f":{s.batch.round}:" not in row["id"].removeprefix(event.subject.partition(":")[2])]
+        round_ = await _review_round(s, event.subject)
+        rows = [row for row in rows if f":{round_}:" not in row["id"].removeprefix(event.subject.partition(":")[2])]
     return [
         Finding(
             rule=f"conditions_{gate}",

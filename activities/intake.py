@@ -18,9 +18,9 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities import versions
+from activities import activation, versions
 from activities.settle_vetting import account_hash
-from activities.shared import TASK_QUEUE
+from activities.shared import TASK_QUEUE, start_shared
 from activities.view import view_of
 from db.content import canonical, sha256
 from db.events import Chains, body
@@ -146,7 +146,7 @@ async def _take(pool: asyncpg.Pool, intake: Intake, clock: str, at: datetime, ev
         await chains.lock([office_subject(intake.office), partner, umbrella])
         if known := await _known(conn, intake, digest, facts, event_id):
             return known
-        ground, appraisal = await _appraised(conn, intake)
+        ground, appraisal = await _appraised(conn, intake, hold=True)
         if not appraisal.accepted or ground.office is None:
             return Refused(list(appraisal.findings))
         reference, warnings = await _reference(conn, intake, ground.office)
@@ -213,7 +213,8 @@ def differences(one: Any, other: Any, path: str = "$") -> list[str]:
 # What the record knows ------------------------------------------------------------------------------------------------------------
 
 
-async def _appraised(conn: asyncpg.Connection, intake: Intake) -> tuple[_Ground, Appraisal]:
+async def _appraised(conn: asyncpg.Connection, intake: Intake, *, hold: bool = False) -> tuple[_Ground, Appraisal]:
+    """What the door says. `hold`: the activation that is relied on is not revoked while this transaction lasts."""
     ground = await _ground(conn, intake)
     pack = await versions.pack_by_hash(conn, ground.pins[intake.track]["sha256"])
     door = Door(
@@ -223,6 +224,7 @@ async def _appraised(conn: asyncpg.Connection, intake: Intake) -> tuple[_Ground,
         umbrella_reference=ground.umbrella_reference,
         overdue=tuple(await _overdue(conn, intake)),
         siblings=tuple(await _siblings(conn, intake)),
+        activation=await activation.facts(conn, intake.activation, hold=hold) if intake.activation else None,
     )
     return ground, appraise(intake, door, pack)
 
@@ -336,6 +338,7 @@ def _case(intake: Intake, office: Office, appraisal: Appraisal, pins: dict[str, 
         "end_requested": document.end,
         "carries_umbrella": appraisal.instrument.carries,
         "packs": pins,
+        "activation": intake.activation if intake.track == "emergency" else None,
         "assumed_facts": list(intake.assumed_facts),
     }
 
@@ -426,15 +429,18 @@ async def start_case(pool: asyncpg.Pool, client: Client, taken: Taken) -> None:
     subject = case_subject(taken.reference)
     async with pool.acquire() as borrowed:
         conn = cast("asyncpg.Connection", borrowed)
-        row = await conn.fetchrow('SELECT office, partner, clock, status FROM "case" WHERE subject = $1', subject)
+        row = await conn.fetchrow('SELECT office, partner, clock, status, activation FROM "case" WHERE subject = $1', subject)
         if row is None:
             raise LookupError(f"the record has no case {taken.reference}")
+        keeper = await activation.start_of(conn, row["activation"]) if row["activation"] else None
         track = await conn.fetchval("SELECT facts->>'track' FROM submission WHERE reference = $1", taken.reference)
         view = (await view_of(conn, subject)).model_copy(update={"track": track})
         if row["clock"]:
             await conn.execute(
                 "INSERT INTO clock_member (clock, workflow) VALUES ($1, $2) ON CONFLICT DO NOTHING", row["clock"], taken.workflow
             )
+    if keeper is not None:
+        await start_shared(pool, client, keeper)  # somebody keeps the end of the activation from the first case on
     try:
         await client.start_workflow(
             "EmergencyAgreement" if track == "emergency" else "Agreement",

@@ -10,10 +10,11 @@ from datetime import date
 
 import asyncpg
 
+from activities import activation
 from activities.settling import Row, Settling
 from db import content
 from policy import delegation, segregation
-from policy.ladder import acts_for
+from policy.ladder import STEP_ASIDE_ROLE, acts_for
 from policy.segregation import Act
 from schemas.findings import Finding
 from schemas.intake import Intake
@@ -25,6 +26,7 @@ from schemas.tasks import ANYONE, PARTNER_ROLES, SUBMITTER
 BY_CASE = frozenset({"committee_member", "overall_approver"})
 """Functions given per case: who is named as candidate may act in them without an entry of this office's file (another may lend one)."""
 
+REPRESENTATIVE = "head_of_office"
 SIGNING = frozenset({"sign_for_office"})
 SOURCE = "office file"
 
@@ -81,6 +83,8 @@ async def who_may(s: Settling, said: Decision | Message, wanted: Collection[str]
     """Everything that stands against this person in this role. `wanted` roles may hold the functions of `schemas.tasks`."""
     if said.role in PARTNER_ROLES:
         return await _partner(s, said, wanted, candidates)
+    if said.role == STEP_ASIDE_ROLE and REPRESENTATIVE in wanted and await _steps_aside(s):
+        wanted = {*wanted, STEP_ASIDE_ROLE}
     office = await s.office()
     found: list[Finding] = []
     holder = said.on_behalf_of or said.actor
@@ -101,6 +105,11 @@ async def who_may(s: Settling, said: Decision | Message, wanted: Collection[str]
             delegate=said.actor, principal=said.on_behalf_of, role=said.role, day=await s.today(), signing=kind in SIGNING,
         )  # fmt: skip
     return found + _named(holder, candidates)
+
+
+async def _steps_aside(s: Settling) -> bool:
+    """Whether the head of office has stepped aside for this case today: the coordinator acts where the representative would."""
+    return kind_of(s.batch.subject) == "case" and await activation.steps_aside(s.db, s.batch.subject, await s.today())
 
 
 def _held(office: Office, holder: str, role: str, wanted: Collection[str], day: date) -> list[Finding]:

@@ -29,6 +29,10 @@ PER_TURN = frozenset({"office_turn", "partner_turn", "request_cash", "certify_re
 """Kinds of which each turn is a hand-over of its own; of all others those opened side by side count once."""
 NOT_COUNTED = frozenset(kind.name for kind in CATALOGUE.values() if kind.beside and kind.name != "reserve_funds") | {"approve_pca"}
 """Kinds that run beside the line and make nobody wait: never a hand-over."""
+BESIDE_ON = {"emergency": frozenset({"vetting"})}
+"""Stages that run beside the line on a track; obligations do so on both."""
+SIDE_BY_SIDE = {"check_request": "certify_request"}
+"""Kinds that count once with another one that was opened in the same moment."""
 
 
 class NoSuchCase(LookupError):
@@ -361,12 +365,23 @@ def _clocks(case: Row, instalments: list[Row], calendar: Calendar, pack: Pack, e
 
 
 def _hand_overs(work: Iterable[Row], instalments: list[Row], case: Row) -> Plain:
-    """Tasks that could not open before another person's decision: to the later signature, and to the first payment."""
+    """Tasks that could not open before another person's decision: to the later signature, and to the first payment.
+
+    Only the line counts, not what runs beside it on the case's track. What the office accepts on behalf is the partner's turn.
+    """
+    work, fast = list(work), case["track"] == "emergency"
+    beside = BESIDE_ON.get(case["track"] or "standard", frozenset()) | {"obligations"}
+    opened_together = {(row["kind"], row["whom"], row["opened_at"]) for row in work}
     paid = min((row["paid_at"] for row in instalments if row["paid_at"] is not None), default=None)
     signed = next((row["closed_at"] for row in sorted(work, key=_closed, reverse=True) if row["kind"] in SIGNATURES), None)
     counted: dict[tuple[str, int, str, str], datetime] = {}
     for row in work:
-        if row["opened_by"] in ("", row["decided_by"]) or row["kind"] in NOT_COUNTED or row["state"] == "closed":
+        decided_by = "" if row["verdict"] == "accept_on_behalf" else row["decided_by"]
+        if row["opened_by"] in ("", decided_by) or row["kind"] in NOT_COUNTED or row["state"] == "closed":
+            continue
+        if row["stage"] in beside or (fast and row["kind"] == "reserve_funds"):
+            continue
+        if (SIDE_BY_SIDE.get(row["kind"]), row["whom"], row["opened_at"]) in opened_together:
             continue
         key = (row["stage"], row["round"], row["kind"], row["whom"] if row["kind"] in PER_TURN else "")
         counted.setdefault(key, row["opened_at"])

@@ -563,7 +563,7 @@ async def _waiting(s: Settling) -> list[str]:
 def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Calendar, office: str, cases: list[str]) -> dict[str, Any]:
     kind = CATALOGUE[opening.kind]
     roles = list(opening.roles or kind.decides)
-    due = opening.due
+    due = opening.due or s.dues.get(opening.kind)
     if due is None and opening.kind in pack.tasks and (days := pack.task(opening.kind).days) is not None:
         due = calendar.due(s.at, days)
     candidates = opening.candidates or ([opening.whom] if opening.kind == "give_opinion" and opening.whom else [])
@@ -580,7 +580,7 @@ def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Cale
         "whom": opening.whom,
         "roles": roles,
         "candidates": candidates,
-        "holder": _holder(kind, roles, s.batch.track),
+        "holder": opening.holder or _holder(kind, roles, s.batch.track),
         "office": office,
         "data": opening.data,
         "cases": cases,

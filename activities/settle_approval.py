@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from activities import guards
+from activities import activation, deferrals, guards
 from activities.settle_obligations import create, met
 from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
@@ -56,15 +56,32 @@ async def authority(s: Settling) -> None:
             office_total_usd=await office_total_usd(s),
             pack=pack,
             office=(await s.pinned_office()).ladder,
+            step_aside=await activation.steps_aside(s.db, case["subject"], await s.today()),
             negative=review is not None and review["result"] == "not_recommended",
             reason=bool(decision.comment),
         )
     )
     for row in await s.db.fetch(SQL["open_conditions"], case["subject"], "before_approval"):
         s.add(_gate_shut(row))
+    if task["kind"] == "approve_document" and pack.track == "emergency":
+        await _deferrals_seen(s, case)
     # the last approval moves the case, and the transition table asks the rest; an earlier one must not come through unscreened either
     if all(event.type != "case.status_changed" for event in s.batch.events):
         s.add(*guards.screening_findings(await guards.screening_of(s.db, case["partner_subject"], s.at, pack)))
+
+
+async def _deferrals_seen(s: Settling, case: Row) -> None:
+    """Whoever approves on the fast path knows by name what has not been checked yet."""
+    seen = s.data.get("deferrals_seen", ())
+    unseen = [element for element in await deferrals.elements(s.db, case["partner_subject"]) if element not in seen]
+    if unseen:
+        s.refuse(
+            "deferrals_not_seen",
+            f"Not checked yet, and not named as seen: {', '.join(unseen)}.",
+            path="$.data.deferrals_seen",
+            source="casebook 1, task 30",
+            next_step="Look at what is postponed, and name all of it.",
+        )
 
 
 @settles("approval.given")
@@ -73,8 +90,10 @@ async def approval_given(s: Settling, event: Draft) -> None:
     conditions = event.data.pop("conditions", None) or []
     event.data |= {
         "authority": s.said.role if s.said else "",
-        "amount_usd": str(await office_total_usd(s)),
+        "amount_usd": str(total := await office_total_usd(s)),
     }
+    if event.data["object"] == "document" and ladder.informs_regional_director(total, await s.pack(subject=event.subject)):
+        s.append("approval.informed", {"role": "regional_director", "amount_usd": str(total)}, event.subject)
     await set_conditions(s, conditions, stage="approval", subject=event.subject)
 
 
@@ -131,6 +150,14 @@ async def signing(s: Settling) -> None:
         return
     case, pack, today = await s.case(), await s.pack(), await s.today()
     side = SIDES[task["kind"]]
+    if decision.role == "head_of_office" and await activation.steps_aside(s.db, case["subject"], today):
+        s.refuse(
+            "step_aside_in_force",
+            "The global emergency coordinator has the representative's authority.",
+            path="$.role",
+            source=pack.source("approval.step_aside_role"),
+            next_step="The global emergency coordinator signs.",
+        )
     objects: list[dict[str, Any]] = s.data["objects"]
     wanted, given = await objects_to_sign(s), [item["object"] for item in objects]
     for name in wanted:
@@ -259,7 +286,10 @@ async def document_signed(s: Settling, event: Draft) -> None:
         if case["review_submitted_at"]
         else None,
     }
-    await _owed_from_signature(s, case, dates, programme_end, rows)
+    approved = {row["object"] for row in await s.db.fetch(SQL["approvals_of"], case["subject"], s.batch.round)}
+    own = [row for row in rows if row["object"] != "pca" or "pca" in approved]  # the PCA's are those of the case that carried it
+    await _owed_from_signature(s, case, dates, programme_end, own)
+    await deferrals.at_signature(s, case, dates.signed_on)
 
 
 async def _owed_from_signature(s: Settling, case: Row, dates: signature.Dates, programme_end: date | None, signatures: list[Row]) -> None:

@@ -299,6 +299,7 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
     stands = instalment["state"] in STANDS
     drawn = authorised["drawn"] if authorised else ZERO
     number = instalment["instalment"]
+    not_ours = {row["id"] for row in await s.db.fetch(SQL["not_relied_on"], partner, subject)}  # what other cases relied on alone
     problems = [row["whom"] for row in await s.db.fetch(SQL["open_problems"], subject) if row["whom"].split(" ")[0] != again]
     reservations = await s.db.fetch(SQL["reservations_of"], subject)
     approved = let_through(instalment)
@@ -311,7 +312,11 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
         umbrella_status=umbrella["status"] if umbrella else "missing",
         document_status=case["status"],
         under_notice=case["under_notice"],
-        blocks=[block for block in (await view_of(s.db, subject)).blocks if block.until is None or block.until > s.at],
+        blocks=[
+            block
+            for block in (await view_of(s.db, subject)).blocks
+            if (block.until is None or block.until > s.at) and block.cause not in not_ours
+        ],
         office_cash=min(budget.totals(document).office_cash, authorised["amount"]) if authorised else ZERO,
         authorised_before=drawn - (instalment["released"] or ZERO) if again else drawn,
         reserved=_reserved(reservations, day),
@@ -337,7 +342,9 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
         previous_reported=all(paid in reports_in for paid in earlier_paid),
         waiver_until=max(waivers, default=None),
         unreported_period_ends=[row["end_on"] for row in reports if row["state"] not in REPORTED],
-        overdue_obligations=[row["kind"] for row in await s.db.fetch(SQL["owed_now"], [subject, partner], s.at)],
+        overdue_obligations=[
+            row["kind"] for row in await s.db.fetch(SQL["owed_now"], [subject, partner], s.at) if row["id"] not in not_ours
+        ],
         conditions_before_cash=[row["id"] for row in await s.db.fetch(SQL["open_conditions"], subject, "before_cash")],
         screening_fresh=screening.fresh,
         open_hits=len(screening.open_hits) + len(screening.true_matches),

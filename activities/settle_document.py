@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from activities import people, reviewers
 from activities.guards import Fact, guard
+from activities.settle_obligations import create
 from activities.settling import Draft, Row, Settling, judges, settles
 from db import content
 from db.sql import queries
 from policy import budget
 from policy import document as rules
-from policy import review as reviews
 from policy.rates import to_usd
 from schemas.findings import Finding
 from schemas.intake import Document, faults
@@ -134,6 +135,15 @@ async def _brought(s: Settling, event: Draft, side: Side) -> None:
 @settles("document.sent")
 async def sent(s: Settling, event: Draft) -> None:
     await _brought(s, event, "office")
+    await _due_on_behalf(s)
+
+
+async def _due_on_behalf(s: Settling) -> None:
+    """The task to accept for a silent partner is due when the partner's turn has passed, a turn of the office later."""
+    pack, calendar = await s.pack(), await s.calendar()
+    days = [pack.task(kind).days for kind in ("partner_turn", "office_turn")]
+    if pack.track == "emergency" and None not in days:
+        s.dues["office_turn"] = calendar.due(s.at, sum(day or 0 for day in days))
 
 
 @settles("document.returned")
@@ -151,6 +161,11 @@ async def accepted(s: Settling, event: Draft) -> None:
     event.data["on_behalf"] = bool(
         s.said is not None and (s.said.on_behalf_of or (side == "partner") != s.said.role.startswith("partner_"))
     )
+    if side == "office":
+        await _due_on_behalf(s)
+    if s.decision is not None and s.decision.verdict == "accept_on_behalf":
+        event.data["evidence"] = [item["sha256"] for item in s.data["evidence"]]
+        await create(s, "partner_acceptance_record", event.subject, reason=s.data["because"])
     if digest != case["document_sha256"]:
         s.refuse(
             "not_the_current_version",
@@ -165,6 +180,44 @@ async def accepted(s: Settling, event: Draft) -> None:
     others = {row["side"]: row["sha256"] for row in await s.db.fetch(SQL["acceptances"], event.subject) if row["side"] != side}
     if digest not in others.values():
         s.leave_out("both")
+
+
+@judges("office_turn")
+async def whose_turn(s: Settling) -> None:
+    """While it is the partner's turn the office takes none; on the fast path it may accept for the partner that asked for it in writing, or
+    that has let its turn pass. Never on its own word: the evidence is the partner's.
+    """
+    decision, task = s.decision, s.task_row
+    if decision is None or task is None:
+        return
+    waiting = await s.db.fetchrow(SQL["partner_turn_open"], s.batch.subject, s.batch.round)
+    if decision.verdict != "accept_on_behalf":
+        if waiting is not None:
+            s.refuse(
+                "partners_turn",
+                "It is the partner's turn; the office may only accept on its behalf.",
+                path="$.verdict",
+                source="stages 5",
+                next_step="Wait for the partner, or accept on its behalf with its written request.",
+            )
+        return
+    intake = await s.intake()
+    if not people.partner_roles([intake], s.data["partner_person"]):
+        s.refuse(
+            "unknown_actor",
+            f"The partner's file does not know {s.data['partner_person']}.",
+            path="$.data.partner_person",
+            source="office file",
+            next_step="Name the person of the partner who asked.",
+        )
+    if s.data["because"] == "turn_missed" and (waiting is None or waiting["due_at"] is None or s.at <= waiting["due_at"]):
+        s.refuse(
+            "turn_not_missed",
+            "The partner's turn has not passed.",
+            path="$.data.because",
+            source="stages 5",
+            next_step=f"It is due on {waiting['due_at']:%Y-%m-%d}." if waiting is not None and waiting["due_at"] else "Send it first.",
+        )
 
 
 @settles("document.unlocked")
@@ -201,15 +254,23 @@ async def deviation_settled(s: Settling, event: Draft) -> None:
 async def submitted(s: Settling, event: Draft) -> None:
     """Amount and track say which review it is; nobody types it."""
     case, pack = await s.case(event.subject), await s.pack(subject=event.subject)
-    found = reviews.kind(case["office_total_usd"], pack)
+    found = await reviewers.kind(s.db, case, s.batch.round, pack)
     event.data |= {"round": s.batch.round, "review_kind": found.kind, "why_this_kind": found.why}
     s.facts["review_kind"] = found.kind
+    if found.kind == "single" and s.decision is not None and not str(s.data.get("urgency", "")).strip():
+        s.refuse(
+            "urgency_required",
+            "A review by one person needs the urgency in writing.",
+            path="$.data.urgency",
+            source="stages 6",
+            next_step="State why there is no time for a committee.",
+        )
 
 
-@judges("submit_for_review")
+@judges("submit_for_review", "office_turn")
 async def may_submit(s: Settling) -> None:
     """What the transition table asks of the document is asked with the move; here is what rests on the case beside it."""
-    if s.decision is None or s.decision.verdict != "submit":
+    if s.decision is None or s.decision.verdict not in ("submit", "accept_and_submit"):
         return
     selection = (await s.intake()).selection
     if selection.kind == "direct" and not (selection.reason_code and selection.text.strip()) and not s.data.get("selection_evidence"):

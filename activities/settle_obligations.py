@@ -34,6 +34,20 @@ NO_ANCHORS: Mapping[str, date] = MappingProxyType({})
 RENEWS = frozenset({"sign", "provide", "verified", "positive", "rate", "reuse"})
 """Verdicts that leave an element with a new validity."""
 
+BY_ACT_ONLY = frozenset(
+    {
+        "partner_verification",
+        "registration_certificate",
+        "core_values_assessment",
+        "psea_assessment",
+        "hact_assessment",
+        "committee_ratification",
+        "activation_end_decision",
+        "partner_acceptance_record",
+    }
+)
+"""Kinds that are met by a task of their own, never by evidence on the obligation."""
+
 SECOND_LEVEL = 1
 """Level of the second moment of a kind that has one (six months without a report, the final rating)."""
 GRACE_LEVEL = 10
@@ -181,6 +195,22 @@ async def within_limits(s: Settling) -> None:
             )
 
 
+@judges("meet_obligation")
+async def met_by_an_act(s: Settling) -> None:
+    """What is owed as an act of its own (an assessment, a ratification) is met by that act and by no paper."""
+    row = await _row(s)
+    if row is None or s.decision is None or s.decision.verdict != "submit_evidence" or row["kind"] not in BY_ACT_ONLY:
+        return
+    acts = ", ".join((await s.pack()).obligation(row["kind"]).met_by)
+    s.refuse(
+        "met_by_an_act",
+        f"{row['kind']} is not met by a document.",
+        path="$.verdict",
+        source="casebook 3",
+        next_step=f"It is met by {acts}.",
+    )
+
+
 @settles("obligation.evidence_submitted")
 async def evidence_submitted(s: Settling, event: Draft) -> None:
     """Documents by their hashes."""
@@ -192,6 +222,8 @@ async def lifted(s: Settling, event: Draft) -> None:
     """Its consequences end, and only its own."""
     event.data.setdefault("by", s.actor)
     await _lift(s, event.data["obligation"])
+    if s.batch.stage != "obligations":
+        await begin(s, event.subject)  # who watches over it closes its task
 
 
 @settles("vetting.element_recorded")
@@ -225,6 +257,9 @@ async def overdue(s: Settling, event: Draft) -> None:
     row = await s.db.fetchrow(SQL["obligation_of"], identity)
     if row is None or row["state"] in ("met", "written_off"):
         s.refuse("obligation_closed", f"{identity} is not open.", source="casebook 3")
+        return
+    if level == 0 and row["due_at"] is not None and s.at < row["due_at"]:
+        s.refuse("not_due", f"{identity} is due at {row['due_at'].isoformat()}.", source="casebook 3", next_step="It comes by itself.")
         return
     calendar = await s.calendar()
     event.data |= {

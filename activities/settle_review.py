@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from activities import people, versions
+from activities import people, reviewers, versions
 from activities.settle_approval import set_conditions
 from activities.settling import Draft, Settling, judges, settles
 from db import content
@@ -38,20 +38,25 @@ SILENT = "silent-"
 async def convened(s: Settling, event: Draft) -> None:
     """The people of this round: enough, of the right functions and sections, none with another duty in the case."""
     kind = await _kind(s)
-    members = await _members(s, event.data.get("members", []))
+    members = await named_members(s, event.data.get("members", []))
     await _compose(s, kind, members)
-    await _approver(s, event.data.get("overall_approver", ""), members)
-    event.data |= {"round": s.batch.round, "quorum": rules.quorum(kind, await s.pack())}
+    await check_approver(s, event.data.get("overall_approver", ""), members)
+    event.data |= {"round": s.batch.round, "kind": kind, "quorum": rules.quorum(kind, await s.pack())}
     s.facts |= {"members": [member.person for member in members], "overall_approver": event.data.get("overall_approver")}
 
 
 @settles("review.reformed")
 async def reformed(s: Settling, event: Draft) -> None:
-    """New members beside those who stay; who was silent leaves, the opinions given stay where they are."""
+    """New members beside those who stay; who was silent leaves, the opinions given stay where they are.
+
+    One person takes the place of everybody: when an emergency is declared in the midst of a committee's review, or the one recuses.
+    """
+    kind = await _kind(s)
     named = await s.db.fetch(SQL["members"], s.batch.subject, s.batch.round)
     silent = s.task.whom.removeprefix(SILENT) if s.task is not None and s.task.whom.startswith(SILENT) else None
-    stay = [rules.Member(**_member(row)) for row in named if row["state"] == "named" and row["person"] != silent]
-    new = await _members(s, event.data.get("members", []))
+    leave = {row["person"] for row in named if row["state"] == "named" and (kind == "single" or row["person"] == silent)}
+    stay = [rules.Member(**_member(row)) for row in named if row["state"] == "named" and row["person"] not in leave]
+    new = await named_members(s, event.data.get("members", []))
     for index, member in enumerate(new):
         if member.person in {row["person"] for row in named}:
             s.refuse(
@@ -61,9 +66,8 @@ async def reformed(s: Settling, event: Draft) -> None:
                 source=rules.SOURCE,
                 next_step="Name somebody else.",
             )
-    kind = await _kind(s)
     await _compose(s, kind, [*stay, *new], first_new=len(stay))
-    event.data |= {"round": s.batch.round, "replaced": [silent] if silent else [], "quorum": rules.quorum(kind, await s.pack())}
+    event.data |= {"round": s.batch.round, "kind": kind, "replaced": sorted(leave), "quorum": rules.quorum(kind, await s.pack())}
     s.facts["members"] = [member.person for member in new]
 
 
@@ -75,17 +79,16 @@ async def recused(s: Settling, event: Draft) -> None:
 
 
 async def _kind(s: Settling) -> str:
-    row = await s.db.fetchrow(SQL["review"], s.batch.subject, s.batch.round)
-    if row is None:
+    if await s.db.fetchrow(SQL["review"], s.batch.subject, s.batch.round) is None:
         raise LookupError(f"{s.batch.subject} was not submitted for round {s.batch.round}")
-    return str(row["kind"])
+    return (await reviewers.kind(s.db, await s.case(), s.batch.round, await s.pack())).kind
 
 
 def _member(row: Any) -> dict[str, str]:
     return {"person": row["person"], "function": row["function"], "section": row["section"]}
 
 
-async def _members(s: Settling, named: list[dict[str, Any]]) -> list[rules.Member]:
+async def named_members(s: Settling, named: list[dict[str, Any]]) -> list[rules.Member]:
     """The people named, as the office file (of this office, or of the one that lends them) has them."""
     office, day = await s.office(), await s.today()
     found: list[rules.Member] = []
@@ -130,13 +133,16 @@ async def _compose(s: Settling, kind: str, members: list[rules.Member], *, first
     for index, member in enumerate(members[first_new:]):
         for found in segregation.objections(acts, member.person, "give_opinion", whom=member.person, round=s.batch.round):
             s.add(found.model_copy(update={"path": f"$.data.members[{index}].person", "message": f"{member.person}: {found.message}"}))
-    roster = (await s.office()).roster if kind == "single" else None
+    listed = kind == "single" and (
+        s.decision is None or await reviewers.from_roster(s.db, case, s.batch.round, await s.today()) is not None
+    )
+    roster = await reviewers.roster(s.db, case, await s.today()) if listed else None  # it may have nobody left to give
     for found in rules.composition(kind, members, submitting_section=case["section"], pack=pack, roster=roster):
         path = re.sub(r"\[(\d+)\]", lambda at: f"[{int(at[1]) - first_new}]", found.path)
         s.add(found.model_copy(update={"path": path}))
 
 
-async def _approver(s: Settling, actor: str, members: list[rules.Member]) -> None:
+async def check_approver(s: Settling, actor: str, members: list[rules.Member]) -> None:
     """Who consolidates is of the office, has no other duty in the case, and does not weigh an opinion of his or her own."""
     path = "$.data.overall_approver"
     if (await s.office()).person(actor) is None and await _lender(s, actor) is None:
@@ -162,6 +168,8 @@ async def is_a_member(s: Settling) -> None:
     """The member whose opinion it is, still sitting; all eight questions, no conflict, a comment with every disagreement."""
     assert s.decision is not None  # a task is judged with its decision
     assert s.task_row is not None
+    if s.batch.stage != "review":
+        return  # a ratification has members of its own
     whose = s.task_row["whom"]
     holder = s.decision.on_behalf_of or s.decision.actor
     named = {row["person"]: row["state"] for row in await s.db.fetch(SQL["members"], s.batch.subject, s.batch.round)}

@@ -10,18 +10,22 @@ from typing import Any
 
 import asyncpg
 
-from activities import ledger
+from activities import deferrals, ledger
 from activities.guards import SQL as GUARDS
 from activities.guards import screening_of
 from activities.ledger import SQL
 from activities.screen import BLOCK
+from activities.settle_obligations import create
 from activities.settling import Draft, Settling, judges, settles
 from db import content
 from db.content import canonical, sha256
+from db.sql import queries
 from policy import vetting
 from schemas.engine import Opening
 from schemas.names import block_id
 from schemas.tasks import CATALOGUE
+
+OBLIGATIONS = queries("obligations")
 
 ALL_LEVELS = ("full", "emergency")
 VENDOR_TASKS = frozenset({"set_up_vendor", "confirm_bank_account"})
@@ -107,7 +111,7 @@ def _hit_of(s: Settling) -> str:
 # Elements --------------------------------------------------------------------------------------------------------------------------
 
 
-@settles("vetting.element_recorded")
+@settles("vetting.element_recorded", locks=("partner",))
 async def element_recorded(s: Settling, event: Draft) -> None:
     """What the verdict puts into the ledger: result, source and validity come from the scorers, never from the sender.
 
@@ -135,11 +139,27 @@ async def element_recorded(s: Settling, event: Draft) -> None:
         details["conflicts"] = len(data.get("conflicts", ()))
         details.pop("document")  # a file name may name a person; the hash is enough
     event.data = {**ledger.recorded(outcome.element, **details), "task": kind}
+    if outcome.element.source in ("assumed", "deferred") and s.batch.track == "emergency":
+        await deferrals.postpone(s, outcome.element.element, source=outcome.element.source, rating=outcome.element.rating)
+    elif outcome.element.element == "psea" and outcome.element.rating in ("moderate", "high") and s.decision.verdict == "rate":
+        rated = outcome.element.assessed_on.isoformat() if outcome.element.assessed_on else ""
+        cases = tuple(row["subject"] for row in await s.db.fetch(OBLIGATIONS["partner_cases"], event.subject))
+        anchors, rating = {"rated": day}, outcome.element.rating
+        await create(s, "psea_strengthening_plan", event.subject, what=rated, anchors=anchors, reason=rating, cases=cases)
 
 
-@settles("partner.flag_weighed")
+@settles("partner.flag_weighed", locks=("partner",))
 async def flag_weighed(s: Settling, event: Draft) -> None:
+    """A risk that is accepted to a day is weighed again by then; weighing it meets what was owed before."""
     event.data["valid_until"] = s.data.get("expires_on")
+    flag, until = event.data["flag"], s.data.get("expires_on")
+    for row in await s.db.fetch(OBLIGATIONS["obligations_of_kind"], event.subject, "risk_acceptance_expiry"):
+        if row["data"].get("flag") == flag:
+            s.append("obligation.met", {"obligation": row["id"], "by": f"weigh_partner_flag:{event.data['verdict']}"}, event.subject)
+    if event.data["verdict"] == "accept_risk" and until:
+        what = f"{flag}:{until}"
+        anchors = {"given": date.fromisoformat(str(until))}
+        await create(s, "risk_acceptance_expiry", event.subject, what=what, anchors=anchors, reason="risk_accepted", data={"flag": flag})
 
 
 @settles("vetting.started")
@@ -202,7 +222,11 @@ async def granted(s: Settling, event: Draft) -> None:
     level = event.data["level"]
     book = await ledger.read(s.db, s.batch.subject, pack)
     standing = await screening_of(s.db, s.batch.subject, s.at, pack)
-    deferrals = [item["element"] for item in s.data.get("deferrals", [])]
+    deferring = [item["element"] for item in s.data.get("deferrals", [])]
+    for element in deferring if level == "full" else ():
+        s.refuse(
+            "full_takes_no_deferral", f"{element} cannot be postponed for a full clearance.", path="$.data.deferrals", source="stages 4"
+        )
     s.add(
         *vetting.check_conclusion(
             book.required,
@@ -212,18 +236,32 @@ async def granted(s: Settling, event: Draft) -> None:
             pack,
             open_hits=len(standing.open_hits) + len(standing.true_matches),
             screening_fresh=standing.fresh,
-            deferring=deferrals,
+            deferring=deferring,
             high_assumed_by_head=book.high_assumed_by_head,
         )
     )
     for flag in book.flags:
         s.refuse("flag_open", f"The flag {flag} is not weighed.", path=f"$.elements.flag:{flag}", source="casebook 1, task 10")
+    needed = {need.element for need in vetting.needs(book.required, book.lines, "full", day, pack)}
+    for element in deferring:
+        if element not in needed:
+            s.refuse(
+                "nothing_to_defer",
+                f"{element} is in validity or not needed.",
+                path="$.data.deferrals",
+                source="stages 4",
+                next_step="Leave it out.",
+            )
+    if any(finding.severity == "refusal" for finding in s.findings):
+        return
+    for element in deferring:
+        await deferrals.postpone(s, element, concluding=True)
     found = vetting.clearance(book.required, book.lines, level)
     event.data |= {
         "valid_until": found.valid_until.isoformat() if found.valid_until else None,
         "limiting_element": found.limiting_element or None,
         "conditions": [await _condition(s, condition) for condition in s.data.get("conditions", [])],
-        "deferrals": deferrals,
+        "deferrals": sorted({*deferring, *(found.deferred if level == "emergency" else ())}),
     }
     if not await vendor_needed(s.db, s.batch.subject):
         s.leave_out("vendor")

@@ -124,6 +124,8 @@ class Settling:
     looks: list[str] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
+    dues: dict[str, datetime] = field(default_factory=dict)
+    """Due moments of tasks that this write opens, by kind, instead of the pack's days."""
     current: Draft | None = None
     """The event being settled; None while a decision is judged."""
     appended: list[Draft] = field(default_factory=list)
@@ -207,6 +209,8 @@ class Settling:
             return str((await self.case())["office"])
         if kind in ("partner", "umbrella", "office"):
             return self.batch.subject.split(":", 2)[1]
+        if kind == "activation":
+            return str(await self.db.fetchval("SELECT offices[1] FROM activation WHERE subject = $1", self.batch.subject))
         raise LookupError(f"{self.batch.subject} belongs to no office")
 
     async def office(self, code: str | None = None) -> Office:

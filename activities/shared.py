@@ -21,7 +21,7 @@ def search_attributes(start: Start) -> TypedSearchAttributes:
         SearchAttributePair(PCA_STAGE, start.input.stage),
         SearchAttributePair(PCA_TRACK, start.input.view.track),
     ]
-    if kind == "case":
+    if kind in ("case", "activation"):
         pairs.append(SearchAttributePair(PCA_REF, rest))
     else:
         country, _, rest = rest.partition(":")

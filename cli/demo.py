@@ -14,7 +14,7 @@ from activities import read, sanctions, versions
 from cli.figures import Difference, differences, figures
 from cli.output import MISSING, Lines, say, stop, table
 from db.pool import connect_pool
-from embedded.player import Play, Player, PlayFailed
+from embedded.player import Play, Player, PlayFailed, together
 from embedded.player import read as read_play
 from embedded.stack import Stack
 from worker.connect import connect_temporal
@@ -38,26 +38,29 @@ class Outcome:
 
 
 async def play_examples(stack: Stack, chosen: tuple[str, ...], *, quiet: bool) -> Outcome:
-    """Load the examples' data, play every case chosen (all, if none is named), compare. The cases run side by side."""
+    """Load the examples' data, play every case chosen (all, if none is named), compare. The cases run side by side, those of one clock
+    in one order."""
     plays = [read_play(path) for path in sorted((EXAMPLES / "plays").glob("*.toml"))]
     known = [play.case for play in plays]
     if unknown := [case for case in chosen if case not in known]:
         raise stop(MISSING, "unknown_example", f"No example case {', '.join(unknown)}.", next_step=f"one of {', '.join(known)}")
-    plays = [play for play in plays if not chosen or play.case in chosen]
+    wanted = {*chosen, *(play.after for play in plays if play.case in chosen)}  # a case that comes after another needs it
+    plays = [play for play in plays if not chosen or play.case in wanted]
     client = await connect_temporal(address=stack.temporal_address)
     pool = await connect_pool(stack.database_url, size=8)
     try:
         await load_examples(pool)
         failed: list[Difference] = []
-        with Lines(sum(len(play.steps) + 1 for play in plays), "playing", quiet=quiet) as lines:
+        acts = sum(len(play.steps) + 1 for play in plays) + len({play.activation["reference"] for play in plays if play.activation})
+        with Lines(acts, "playing", quiet=quiet) as lines:
 
-            async def one(play: Play) -> None:
+            async def played(group: tuple[Play, ...]) -> None:
                 try:
-                    await Player(pool, client, stack.bank_url, told=lambda play, line: lines.told(f"{play.case}  {line}")).play(play)
+                    await Player(pool, client, stack.bank_url, told=lambda play, line: lines.told(f"{play.case}  {line}")).play(*group)
                 except PlayFailed as error:
-                    failed.append(Difference(play.case, "play", "every step as written", str(error)))
+                    failed.append(Difference(error.case, "play", "every step as written", str(error)))
 
-            await asyncio.gather(*(one(play) for play in plays))
+            await asyncio.gather(*(played(group) for group in together(plays)))
         found, shown = {}, {}
         expected = json.loads((EXAMPLES / "expected.json").read_text(encoding="utf-8"))
         for play in plays:
@@ -77,12 +80,11 @@ async def play_examples(stack: Stack, chosen: tuple[str, ...], *, quiet: bool) -
 
 
 async def load_examples(pool: asyncpg.Pool) -> None:
-    """Office files, rates and sanctions lists of the examples."""
+    """Office files, rates and the first sanctions list of the examples; a later edition is loaded by the play that tells of it."""
     for path in [*sorted((EXAMPLES / "offices").glob("*.toml")), EXAMPLES / "rates.toml"]:
         await versions.load_file(pool, path)
     async with pool.acquire() as conn:
-        for path in sorted((EXAMPLES / "sanctions").glob("*.xml")):
-            await sanctions.load(cast("asyncpg.Connection", conn), path.read_bytes())
+        await sanctions.load(cast("asyncpg.Connection", conn), (EXAMPLES / "sanctions" / "example-list.xml").read_bytes())
 
 
 def _submitted(play: Play) -> list[str]:

@@ -4,7 +4,7 @@ Used by the demo and by the scenario tests. Nothing here computes a figure that 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -91,6 +91,7 @@ async def figures(pool: asyncpg.Pool, reference: str, refused_intakes: Iterable[
             if row["submitted_at"]
         ],
         "obligations": [{"kind": row["kind"], "due": row["due"], "state": row["state"]} for row in case["obligations"]],
+        "consequences": _consequences(story, {row["id"]: row["kind"] for row in case["obligations"]}, day),
         "refused": [
             *({"kind": row["kind"], "rule": rule} for row in case["decisions"] if not row["counted"] for rule in row["rules"]),
             *({"kind": "intake", "rule": rule} for rule in await _refused_intakes(pool, list(refused_intakes))),
@@ -102,7 +103,7 @@ async def figures(pool: asyncpg.Pool, reference: str, refused_intakes: Iterable[
 
 _PLAIN = (
     "reference", "status", "track", "instrument", "carries_umbrella", "office_total", "office_cash", "office_total_usd", "office_cash_usd",
-    "signed_on", "start_on", "end_on",
+    "signed_on", "start_requested", "start_on", "end_on",
 )  # fmt: skip
 
 
@@ -138,6 +139,23 @@ async def _reasons(pool: asyncpg.Pool, decisions: list[dict[str, Any]]) -> dict[
         if row["counted"] and row["kind"].startswith("review_report_") and row["data_sha256"]:
             data = json.loads(await content.get(pool, row["data_sha256"]) or "{}")
             found |= {line["activity"]: line["reason"] for line in data.get("lines", ()) if line.get("reason")}
+    return found
+
+
+def _consequences(story: list[dict[str, Any]], kinds: dict[str, str], day: Callable[[str | None], str | None]) -> list[dict[str, Any]]:
+    """What fired by itself when an obligation of the case fell due unmet, and when it lifted."""
+    found: list[dict[str, Any]] = []
+    for event in story:
+        obligation = event.get("data", {}).get("obligation")
+        if obligation not in kinds:
+            continue
+        if event["type"] == "pca.obligation.consequence_applied.v1":
+            what = {"kind": kinds[obligation], "consequence": event["data"]["consequence"]}
+            found.append({**what, "on": day(event["at"]), "lifted_on": None})
+        elif event["type"] == "pca.obligation.consequence_lifted.v1":
+            for row in found:
+                if row["kind"] == kinds[obligation] and row["lifted_on"] is None:
+                    row["lifted_on"] = day(event["at"])
     return found
 
 

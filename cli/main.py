@@ -11,7 +11,7 @@ import traceback
 
 import click
 
-from cli import audit, cases, clock, data, importing, intake, play, policy, sanctions, stack, worker
+from cli import audit, cases, clock, data, emergency, importing, intake, play, policy, sanctions, stack, worker
 from cli.output import BROKEN, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, problems
 from schemas.findings import Finding
 
@@ -30,7 +30,7 @@ def pca() -> None:
     """Programme cooperation agreements, from intake to the last instalment."""
 
 
-for module in (stack, worker, intake, importing, cases, play, policy, clock, audit, sanctions, data):
+for module in (stack, worker, intake, importing, cases, play, policy, clock, audit, sanctions, emergency, data):
     for command in module.COMMANDS:
         pca.add_command(command)
 
@@ -114,6 +114,8 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
             return REFUSED, [_finding("version_edited", said, "give the file a new version and effective date")]
         case _ if names & {"VersionUnreadable", "SanctionsListUnreadable"}:
             return INVALID, _listed(error)
+        case _ if "ActivationRefused" in names:
+            return REFUSED, _listed(error)
         case _ if "WrongType" in names:
             return UNREACHABLE, [_finding("search_attribute_type", said, "remove or rename it on the Temporal server")]
         case _ if isinstance(error, ModuleNotFoundError):

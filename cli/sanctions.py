@@ -1,4 +1,4 @@
-"""`pca sanctions load | list`: the lists that partners are screened against."""
+"""`pca sanctions load | rescreen | list`: the lists that partners are screened against."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from cli.output import as_json, say, table
-from cli.servers import database, find
+from cli.servers import both, database, find
 
 if TYPE_CHECKING:
     import asyncpg
@@ -37,6 +37,25 @@ def load(file: Path, name: str | None, json_: bool) -> None:
         return
     done = "was there already" if found.repeated else "loaded"
     say(f"{found.name} {found.version} {done}: {found.entries:,} entries, in effect from {found.effective}")
+    if not found.repeated:
+        say("next: `pca sanctions rescreen` looks at every partner with an open case now")
+
+
+@sanctions.command()
+@click.option("--json", "json_", is_flag=True, help="As JSON.")
+def rescreen(json_: bool) -> None:
+    """Screen every partner with an open case against the newest lists; run it after `load`."""
+    from activities import rescreen as again
+
+    async def done() -> again.Rescreened:
+        async with both(find()) as (pool, client):
+            return await again.rescreen(pool, client)
+
+    found = asyncio.run(done())
+    if json_:
+        as_json(found)
+        return
+    say(f"{found.partners:,} partners screened; open hits: {', '.join(found.with_hits) or 'none'}")
 
 
 @sanctions.command("list")

@@ -23,6 +23,7 @@ PROJECTIONS: dict[str, str] = {
     "hit": "id",
     "vendor": "subject",
     "umbrella": "subject",
+    "activation": "subject",
     "document_version": "subject, version",
     "acceptance": "subject, side",
     "annex": "subject, annex",

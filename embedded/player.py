@@ -2,22 +2,26 @@
 
 A play is a file of steps (`examples/plays/README.md`); the player advances the clock to each step, finds the open task, puts what comes
 with the verdict into the record and sends the decision through the same doors as every client. It decides nothing and knows no rule.
+
+Plays that name one clock are played together: everything of all of them in the order of its moment.
 """
 
 import fnmatch
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import asyncpg
 from temporalio.client import Client
 
+from activities import activation, sanctions
+from activities.rescreen import rescreen
 from embedded import bank, practice
 from schemas.messages import Answer
 from worker import doors
@@ -25,6 +29,10 @@ from worker import doors
 
 class PlayFailed(Exception):
     """A step did not go as the play says: which, what was expected, what came."""
+
+    def __init__(self, case: str, message: str) -> None:
+        super().__init__(message)
+        self.case = case
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Step:
     reason_code: str | None = None
     document: str = ""
     submit: str = ""
+    load: str = ""
     refused: str = ""
 
 
@@ -59,16 +68,24 @@ class Play:
     until: date
     bank: dict[str, Any]
     steps: tuple[Step, ...]
+    shared_clock: str = ""
+    after: str = ""
+    activation: dict[str, Any] | None = None
 
     @property
     def clock(self) -> str:
-        return f"play-{self.case}"
+        """Plays that share one name one; any other has its own."""
+        return f"play-{self.shared_clock or self.case}"
+
+    def message(self, path: str) -> Any:
+        """What stands in a JSON file of the examples."""
+        return json.loads((self.folder / path).read_text(encoding="utf-8"))
 
 
 def read(path: Path) -> Play:
     """The play in `path`, with the intake that it names."""
-    raw = tomllib.loads(path.read_text())
-    folder = path.parent.parent
+    raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    folder = next(parent.parent for parent in path.parents if parent.name == "plays")
     steps = [
         Step(
             on=step["on"],
@@ -84,6 +101,7 @@ def read(path: Path) -> Play:
             reason_code=step.get("reason_code"),
             document=step.get("document", ""),
             submit=step.get("submit", ""),
+            load=step.get("load", ""),
             refused=step.get("refused", ""),
         )
         for step in raw["step"]
@@ -92,39 +110,101 @@ def read(path: Path) -> Play:
         case=raw["case"],
         reference=raw["reference"],
         folder=folder,
-        intake=json.loads((folder / raw["intake"]).read_text()),
+        intake=json.loads((folder / raw["intake"]).read_text(encoding="utf-8")),
         begins=raw["begins"],
         until=raw["until"],
         bank=raw.get("bank", {}),
         steps=tuple(steps),
+        shared_clock=raw.get("clock", ""),
+        after=raw.get("after", ""),
+        activation=tomllib.loads((folder / raw["activation"]).read_text(encoding="utf-8")) if "activation" in raw else None,
     )
+
+
+def together(plays: Iterable[Play]) -> list[tuple[Play, ...]]:
+    """The plays by clock, each with those that it comes `after` before it."""
+    clocks: dict[str, list[Play]] = {}
+    for play in sorted(plays, key=lambda play: bool(play.after)):
+        clocks.setdefault(play.clock, []).append(play)
+    return [tuple(group) for group in clocks.values()]
+
+
+@dataclass(frozen=True)
+class _Act:
+    """One thing of a play at its moment: a step, the declaration of its activation, or (None) its submission."""
+
+    on: date
+    at: time
+    play: Play
+    what: Step | dict[str, Any] | None
+    number: int = 0
+
+
+MORNING = time(8)
+"""When intakes are submitted and activations declared, the declaration first."""
+
+
+def _in_order(plays: Sequence[Play]) -> list[_Act]:
+    """Everything of plays of one clock by its moment; at the same moment as the plays come. An activation is declared once."""
+    declared = {play.activation["reference"]: (play, play.activation) for play in reversed(plays) if play.activation}
+    acts = [_Act(facts["declared_on"], MORNING, play, facts) for play, facts in declared.values()]
+    for play in plays:
+        acts.append(_Act(play.begins, MORNING, play, None))
+        acts += [_Act(step.on, step.at, play, step, number) for number, step in enumerate(play.steps, 1)]
+    return sorted(acts, key=lambda act: (act.on, act.at))
 
 
 @dataclass
 class Player:
-    """Acts out one play. `told` hears one line for each act; `zone` is the office's."""
+    """Acts out plays. `told` hears one line for each act; local times are those of the office."""
 
     pool: asyncpg.Pool
     client: Client
     bank_url: str
     told: Callable[[Play, str], None]
 
-    async def play(self, play: Play) -> None:
-        """From submission to the last day of the play. Errors: `PlayFailed`."""
-        zone = ZoneInfo(await self._zone(play))
-        begins = datetime.combine(play.begins, time(8), zone)
-        await practice.create(self.pool, play.clock, begins)
-        if play.bank:
-            await bank.behave(self.bank_url, bank.Behaviour(match=f"{play.reference}:*", **play.bank))
+    async def play(self, *plays: Play) -> None:
+        """From the first thing that happens in plays of one clock to the last day of them all. Errors: `PlayFailed`."""
+        clock, zone = plays[0].clock, ZoneInfo(await self._zone(plays[0]))
+        acts = _in_order(plays)
+        await practice.create(self.pool, clock, datetime.combine(acts[0].on, acts[0].at, zone))
+        for play in plays:
+            if play.bank:
+                await bank.behave(self.bank_url, bank.Behaviour(match=f"{play.reference}:*", **play.bank))
+        for act in acts:
+            await self._advance(clock, datetime.combine(act.on, act.at, zone))
+            match act.what:
+                case Step() as step:
+                    await self._act(act.play, act.number, step)
+                case dict() as declared:
+                    await self._declare(act.play, declared, datetime.combine(act.on, act.at, zone))
+                case None:
+                    await self._submit(act.play)
+        until = max(play.until for play in plays)
+        await self._advance(clock, datetime.combine(until, time(23), zone))
+
+    async def _advance(self, clock: str, to: datetime) -> None:
+        """To that moment; a clock that passed it meanwhile (they run on while we are busy) stays where it is."""
+        await practice.advance(self.pool, self.client, clock, max(to, await practice.now(self.pool, clock)))
+
+    async def _submit(self, play: Play) -> None:
         taken = await doors.submit(self.pool, self.client, play.intake, clock=play.clock)
         if taken.findings and not taken.reference:
-            raise PlayFailed(f"{play.case}: the intake was refused: {'; '.join(f.rule for f in taken.findings)}")
+            raise PlayFailed(play.case, f"{play.case}: the intake was refused: {'; '.join(f.rule for f in taken.findings)}")
         self.told(play, f"{play.begins:%d %b %Y}  submitted, taken as {taken.reference}")
-        for number, step in enumerate(play.steps, 1):
-            when = datetime.combine(step.on, step.at, zone)
-            await practice.advance(self.pool, self.client, play.clock, when)
-            await self._act(play, number, step)
-        await practice.advance(self.pool, self.client, play.clock, datetime.combine(play.until, time(23), zone))
+
+    async def _declare(self, play: Play, declared: dict[str, Any], at: datetime) -> None:
+        try:
+            await activation.declare(self.pool, declared, at=at, clock=play.clock, client=self.client)
+        except activation.ActivationRefused as error:
+            raise PlayFailed(play.case, f"{play.case}: the activation was refused: {error}") from error
+        self.told(play, f"{at:%d %b %Y}  {declared['role']:28} activation {declared['reference']} declared")
+
+    async def _load(self, play: Play, step: Step) -> None:
+        async with self.pool.acquire() as conn:
+            loaded = await sanctions.load(cast("asyncpg.Connection", conn), (play.folder / step.load).read_bytes())
+        await rescreen(self.pool, self.client, clock=play.clock)
+        self.told(play, f"{step.on:%d %b %Y}  sanctions list {loaded.version} loaded, {loaded.entries} entries")
 
     async def _zone(self, play: Play) -> str:
         zone = await self.pool.fetchval(
@@ -134,30 +214,30 @@ class Player:
         return str(zone or "UTC")
 
     async def _act(self, play: Play, number: int, step: Step) -> None:
-        where = f"{play.case} step {number} ({step.on} {step.task or step.message or step.submit} {step.verdict})"
+        where = f"{play.case} step {number} ({step.on} {step.task or step.message or step.submit or step.load} {step.verdict})"
+        if step.load:
+            await self._load(play, step)
+            return
         if step.submit:
-            taken = await doors.submit(self.pool, self.client, json.loads((play.folder / step.submit).read_text()), clock=play.clock)
+            taken = await doors.submit(self.pool, self.client, play.message(step.submit), clock=play.clock)
             rules = [f.rule for f in taken.findings]
             if bool(step.refused) != (step.refused in rules):
-                raise PlayFailed(f"{where}: expected {step.refused or 'to be taken'}, found {rules or taken.reference}")
+                raise PlayFailed(play.case, f"{where}: expected {step.refused or 'to be taken'}, found {rules or taken.reference}")
             self.told(play, f"{step.on:%d %b %Y}  {step.submit} refused at the door: {', '.join(rules)}")
             return
-        answer, name = await (self._tell(play, step, number) if step.message else self._decide(play, step, number, where))
+        answer, name = await (self._tell(play, step, number, where) if step.message else self._decide(play, step, number, where))
         rules = [f.rule for f in answer.findings if f.severity != "warning"]
         if step.refused and (answer.counted or step.refused not in rules):
-            raise PlayFailed(f"{where}: expected to be refused by {step.refused}, found {'counted' if answer.counted else rules}")
+            found = "counted" if answer.counted else rules
+            raise PlayFailed(play.case, f"{where}: expected to be refused by {step.refused}, found {found}")
         if not step.refused and not answer.counted:
-            raise PlayFailed(
-                f"{where}: expected to count, was refused: {'; '.join(f'{f.rule}: {f.message} {f.path}' for f in answer.findings)}"
-            )
+            found = "; ".join(f"{f.rule}: {f.message} {f.path}" for f in answer.findings)
+            raise PlayFailed(play.case, f"{where}: expected to count, was refused: {found}")
         outcome = f"refused: {step.refused}" if step.refused else step.verdict
         self.told(play, f"{step.on:%d %b %Y}  {step.role:28} {name}  {outcome}")
 
     async def _decide(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str]:
-        task = await self._find(play, step.task)
-        if task is None:
-            open_now = [r["id"] for r in await self._open(play)]
-            raise PlayFailed(f"{where}: no such task is open; open are {', '.join(open_now) or 'none'}")
+        task = await self._task(play, step, where)
         current = await self._document(play, step)
         data = None if step.data is None else _fill(step.data, task["whom"], current, await self._pca(play))
         answer = await doors.decide(
@@ -173,9 +253,9 @@ class Player:
         )
         return answer, f"{task['kind']}{' ' + task['whom'] if task['whom'] else ''}"
 
-    async def _tell(self, play: Play, step: Step, number: int) -> tuple[Answer, str]:
+    async def _tell(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str]:
         case = await self.pool.fetchval('SELECT workflow FROM "case" WHERE reference = $1', play.reference)
-        task = await self._find(play, step.task) if step.task else None
+        task = await self._task(play, step, where) if step.task else None
         answer = await doors.tell(
             self.pool,
             self.client,
@@ -200,16 +280,18 @@ class Player:
             f"case:{play.reference}",
         )
 
-    async def _find(self, play: Play, task: str) -> asyncpg.Record | None:
-        kind, _, whom = task.partition(":")
-        for row in await self._open(play):
+    async def _task(self, play: Play, step: Step, where: str) -> asyncpg.Record:
+        """The open task that the step names. Errors: `PlayFailed`, with those that are open."""
+        kind, _, whom = step.task.partition(":")
+        rows = await self._open(play)
+        for row in rows:
             if row["kind"] == kind and (not whom or fnmatch.fnmatchcase(row["whom"], whom)):
                 return row
-        return None
+        raise PlayFailed(play.case, f"{where}: no such task is open; open are {', '.join(row['id'] for row in rows) or 'none'}")
 
     async def _document(self, play: Play, step: Step) -> str:
         if step.document:
-            reference = await doors.put(self.pool, json.loads((play.folder / step.document).read_text()), by=step.who)
+            reference = await doors.put(self.pool, play.message(step.document), by=step.who)
             return reference.sha256
         return str(await self.pool.fetchval('SELECT document_sha256 FROM "case" WHERE reference = $1', play.reference) or "")
 

@@ -312,8 +312,13 @@ def _selection(name: str, message: str) -> Finding:
     )
 
 
-def covers(activation: ActivationFacts, *, office: str, day: date, sector: str, areas: tuple[str, ...]) -> list[Finding]:
-    """Why an activation does not cover a document submitted on `day`; all reasons. An empty list of areas or sectors means all."""
+def covers(
+    activation: ActivationFacts, *, office: str, day: date, sector: str, areas: tuple[str, ...], submitter: str = ""
+) -> list[Finding]:
+    """Why an activation does not cover a document submitted on `day`; all reasons. An empty list of areas or sectors means all.
+
+    Who declared it never submits a case under it.
+    """
     found: list[Finding] = []
 
     def not_covered(rule: str, message: str) -> None:
@@ -340,7 +345,27 @@ def covers(activation: ActivationFacts, *, office: str, day: date, sector: str, 
     outside = sorted(set(areas) - set(activation.areas)) if activation.areas else []
     if outside:
         not_covered("activation_other_area", f"{activation.reference} does not cover {', '.join(outside)}.")
+    if submitter and submitter == activation.declared_by:
+        not_covered("declared_by_submitter", f"{submitter} declared {activation.reference} and cannot submit a case under it.")
     return found
+
+
+def fits_fast_path(which: document.Kind | None, *, humanitarian: bool, start: date | None, end: date | None, pack: Pack) -> list[Finding]:
+    """Why a document cannot take the emergency track: it must be humanitarian and simplified."""
+    if which is None or which == "simplified_humanitarian":
+        return []
+    months = pack["document.humanitarian_months"]
+    long = humanitarian and bool(start and end and calendar.exceeds_months(start, end, months))
+    return [
+        pack.finding(
+            "not_simplified_humanitarian",
+            f"The emergency track takes humanitarian documents of at most {months} months; this one is "
+            + ("longer." if long else "not humanitarian."),
+            of="document.humanitarian_months",
+            path="$.document.end" if long else "$.humanitarian",
+            next_step="Submit on the standard track, or shorten the document.",
+        )
+    ]
 
 
 def _emergency(intake: Intake, door: Door, which: document.Kind | None, pack: Pack) -> list[Finding]:
@@ -364,22 +389,10 @@ def _emergency(intake: Intake, door: Door, which: document.Kind | None, pack: Pa
             day=intake.submitted_on,
             sector=intake.document.sector,
             areas=intake.document.areas,
+            submitter=intake.submitter,
         )
-    if which is not None and which != "simplified_humanitarian":
-        months = pack["document.humanitarian_months"]
-        start, end = intake.document.start, intake.document.end
-        long = bool(start and end and calendar.exceeds_months(start, end, months))
-        found.append(
-            pack.finding(
-                "not_simplified_humanitarian",
-                f"The emergency track takes humanitarian documents of at most {months} months; this one is "
-                + ("longer." if long and intake.humanitarian else "not humanitarian."),
-                of="document.humanitarian_months",
-                path="$.document.end" if long and intake.humanitarian else "$.humanitarian",
-                next_step="Submit on the standard track, or shorten the document.",
-            )
-        )
-    return found
+    start, end = intake.document.start, intake.document.end
+    return found + fits_fast_path(which, humanitarian=intake.humanitarian, start=start, end=end, pack=pack)
 
 
 def _obligations(intake: Intake, door: Door) -> list[Finding]:

@@ -82,7 +82,7 @@ def check(
 ) -> list[Finding]:
     """Why `role` may not approve `thing`; all reasons.
 
-    Rules: `above_authority`, `step_aside` (the coordinator has the representative's authority, and only then),
+    Rules: `above_authority`, `step_aside_in_force` (the coordinator has the representative's authority, and only then),
     `against_recommendation` (a reason is needed), `no_higher_authority`. `reason` says whether a reason is given.
     """
     wanted = approver(thing, office_total_usd=office_total_usd, pack=pack, office=office, step_aside=step_aside, negative=negative)
@@ -110,7 +110,7 @@ def check(
     if wanted == STEP_ASIDE_ROLE and role != STEP_ASIDE_ROLE:
         found.append(
             pack.finding(
-                "step_aside",
+                "step_aside_in_force",
                 "The global emergency coordinator has the representative's authority.",
                 of="approval.step_aside_role",
                 path="$.role",

@@ -32,6 +32,12 @@ GUARDS: Mapping[str, Guard] = {
     "emergency_track": Guard("The case is not on the emergency track."),
     "clearance_full": Guard("The partner has no clearance of level full.", "wait", "Vetting must be concluded."),
     "clearance_of_level": Guard("The partner has no clearance of the level that the case needs.", "wait", "Vetting must be concluded."),
+    "vetted_to_submit": Guard(
+        "The partner's vetting does not stand: a clearance on the standard track, a clear screening on the emergency one.",
+        "wait",
+        "Vetting must go on.",
+        "stages 2",
+    ),
     "screening_clear": Guard("A screening hit is open.", "wait", "The risk officer disposes of the hit."),
     "screening_fresh": Guard("The sanctions screening is older than allowed, or a newer list exists.", "wait", "It is run again.", "IDP"),
     "reason": Guard("A reason is required."),
@@ -108,7 +114,7 @@ CASE: tuple[Transition, ...] = (
     Transition(("vetting", "drafting"), "rejected", "conclude_vetting_reject", ("reason",), "partnership_manager"),
     Transition(BEFORE_LAST_SIGNATURE, "rejected", "sanctions_match", ("true_match",), "risk_officer"),
     Transition(
-        ("drafting",), "in_review", "submit_for_review", ("same_hash_accepted", "annexes", "content", "clearance_of_level"), "budget_owner"
+        ("drafting",), "in_review", "submit_for_review", ("same_hash_accepted", "annexes", "content", "vetted_to_submit"), "budget_owner"
     ),
     Transition(
         ("drafting",), "in_approval", "prepare_activation", ("contingency_route", "within_protocol", "within_ceiling"), "focal_point"
@@ -135,6 +141,13 @@ CASE: tuple[Transition, ...] = (
         "active",
         "conditions_met",
         ("start_reached", "reservation", "conditions_before_start", "umbrella_signed", "not_contingency"),
+    ),
+    Transition(
+        ("in_approval",),
+        "signed",
+        "approve_activation",
+        ("contingency_route", "letter", "dates", "budget_above_zero", "umbrella_signed", "vendor_confirmed", "screening_fresh"),
+        "head_of_office",
     ),
     Transition(
         ("signed",),

@@ -81,6 +81,7 @@ class Opening(Tolerant):
         description="open one per entry of this list of the decision's data; the entry is `whom` (its `person` if it is an object)",
     )
     roles: list[str] | None = Field(default=None, description="instead of the catalogue's")
+    holder: str = Field(default="", description="whose court it is, if another's than the catalogue says")
     candidates: list[str] = Field(default_factory=list)
     due: datetime | None = Field(default=None, description="instead of the pack's days")
     moments: list[Moment] = Field(default_factory=list, description="besides reminders and escalation")

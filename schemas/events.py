@@ -59,11 +59,19 @@ _ROWS = (
         "taken in",
         "reference workflow office programme partner partner_subject umbrella source source_reference facts_sha256 title_sha256 instrument "
         "document_type humanitarian submitter section focal_point budget_owner currency rate office_total office_cash office_total_usd "
-        "office_cash_usd submitted_on start_requested end_requested carries_umbrella packs clock assumed_facts",
+        "office_cash_usd submitted_on start_requested end_requested carries_umbrella packs activation clock assumed_facts",
         "yes",
     ),
     _e(4, "case.track_set", "track decided", "track reason activation confirmed", "yes"),
-    _e(5, "case.track_changed", "emergency declared, revoked, or returned to standard", "from to reason stages_affected deferrals", "yes"),
+    _e(
+        5,
+        "case.track_changed",
+        "emergency declared, revoked, or returned to standard",
+        "from to reason activation stages_affected deferrals",
+        "yes",
+    ),
+    _e(0, "case.track_confirmed", "use of the fast path confirmed", "", "no"),
+    _e(0, "case.activation_ended", "the activation that the case relies on has ended", "activation ended state", "yes"),
     _e(6, "case.status_changed", "any row of the transition table", "from to trigger round", "coarse"),
     _e(7, "case.holder_changed", "court moves", "holder why task", "yes"),
     _e(8, "case.fact_corrected", "correction applied", "correction fact verdict old new reopens", "coarse"),
@@ -75,7 +83,7 @@ _ROWS = (
     _e(13, "screening.hit_found", "new hit", "hit list_entry name_role score", "no", urgent=True),
     _e(14, "screening.hit_disposed", "false positive agreed, or true match", "hit verdict reason_code", "no"),
     _e(15, "vetting.element_recorded", "element closed", "element result source agency valid_until details", "coarse"),
-    _e(16, "vetting.element_deferred", "deferral granted", "element authority obligation due", "yes"),
+    _e(16, "vetting.element_deferred", "deferral granted", "element authority obligation due source rating", "yes"),
     _e(17, "vetting.element_expired", "validity over", "element cases", "coarse"),
     _e(18, "vetting.information_requested information_provided", "court to and from the partner", "items court verdict due", "yes"),
     _e(19, "partner.flagged", "flag raised", "flag type category comment_sha256", "no"),
@@ -114,14 +122,17 @@ _ROWS = (
     _e(31, "clause.deviation_settled", "cleared, refused, or back to the template", "clause verdict text_sha256", "coarse"),
     # Review
     _e(32, "review.submitted", "submitted for review", "round review_kind why_this_kind", "coarse", urgent=True),
-    _e(33, "review.convened", "committee or reviewer named", "round members overall_approver meeting_on quorum", "no"),
-    _e(33, "review.reformed", "members replaced", "round members replaced quorum", "no"),
+    _e(33, "review.convened", "committee or reviewer named", "round kind members overall_approver meeting_on quorum", "no"),
+    _e(33, "review.reformed", "members replaced", "round kind members overall_approver replaced quorum", "no"),
     _e(34, "review.member_recused", "conflict declared", "round member quorum_left", "no"),
     _e(35, "review.opinion_given", "each opinion", "round member verdict answers purpose", "no"),
     _e(36, "review.question_asked question_answered", "question put, answered", "question task to text_sha256", "if_theirs"),
     _e(37, "review.corrected", "clerical correction", "fields sha256 old_sha256", "yes"),
     _e(38, "review.concluded", "recommended, with conditions, returned, not recommended", "round result counts conditions", "coarse"),
-    _e(39, "review.ratified not_ratified", "after the fact", "counts conditions", "coarse"),
+    _e(39, "review.ratified not_ratified", "after the fact", "verdict counts conditions block", "coarse"),
+    _e(
+        0, "review.ratification_convened", "full committee after a review by one person", "members overall_approver meeting_on quorum", "no"
+    ),
     _e(40, "condition.set", "condition of review or approval", "condition text_sha256 owner_role gate due set_by", "if_theirs"),
     _e(40, "condition.met waived", "and its end", "condition evidence", "if_theirs"),
     # Approval, signature, funds
@@ -133,6 +144,7 @@ _ROWS = (
         "yes",
         urgent=True,
     ),
+    _e(0, "approval.informed", "the regional director is told of a fast approval above two million", "role amount_usd", "no"),
     _e(42, "approval.returned", "returned by the approver, or at signature", "object trigger items", "coarse"),
     _e(43, "case.rejected", "end", "stage reason_code message_sha256", "coarse"),
     _e(
@@ -167,7 +179,14 @@ _ROWS = (
     _e(49, "funds.reserved", "reservation attached or topped up", "number vendor_number currency amount lines top_up", "coarse"),
     _e(49, "funds.reservation_refused", "no funds to reserve", "reasons", "coarse"),
     _e(50, "case.activated", "active", "start first_period cap", "yes"),
-    _e(51, "contingency.activated", "letter signed", "letter_sha256 start end budget ceiling", "yes"),
+    _e(0, "contingency.prepared", "activation of a contingency document prepared", "letter_sha256 start end budget_version", "coarse"),
+    _e(
+        51,
+        "contingency.activated",
+        "letter signed",
+        "letter_sha256 start end budget ceiling signed_on periods authorised currency",
+        "yes",
+    ),
     # Cash
     _e(
         52,
@@ -256,9 +275,11 @@ _ROWS = (
         73,
         "activation.declared renewed expired revoked stepped_aside",
         "emergency",
-        "level offices areas sectors from to document by",
+        "level offices areas sectors from to document document_sha256 roster step_aside_from step_aside_to by role reason_sha256 cases "
+        "clock",
         "no",
     ),
+    _e(0, "activation.end_decided", "what becomes of a case whose activation has ended", "verdict by", "yes"),
     # Tasks, decisions, messages
     _e(
         74,
@@ -296,7 +317,7 @@ _ROWS = (
     _e(0, "payment.accepted", "the bank has the order", "order bank_reference", "coarse"),
     _e(0, "payment.cancelled", "a release that will not be paid is taken back", "order instalment amount currency", "coarse"),
     _e(0, "payment.problem_resolved", "how a payment problem was settled", "order verdict amount", "coarse"),
-    _e(0, "obligation.due_set", "an event set its date", "obligation due_at", "yes"),
+    _e(0, "obligation.due_set", "an event set its date", "obligation due_at because", "yes"),
     _e(0, "obligation.joined", "another case relies on it; the date stays", "obligation case", "yes"),
     _e(0, "obligation.evidence_refused", "evidence not accepted", "obligation", "yes"),
     _e(0, "obligation.decision_asked", "extension or write-off asked", "obligation until", "yes"),
@@ -306,7 +327,7 @@ _ROWS = (
     _e(0, "case.correction_asked", "a fact is said to be wrong", "path", "coarse"),
     _e(0, "conflict.declared", "a conflict of interest", "conflict", "no"),
     _e(0, "conflict.resolved", "mitigated, or blocking", "conflict verdict", "no"),
-    _e(0, "task.shifted", "a hold ended: remaining working time kept", "task due_at", "if_theirs"),
+    _e(0, "task.shifted", "a hold ended: remaining working time kept", "task due_at moments", "if_theirs"),
     _e(0, "message.counted", "a message that is no task takes effect", "kind key task", "if_theirs"),
     _e(0, "message.refused", "it does not", "kind key rules actor", "if_theirs"),
     _e(0, "message.unreadable", "what came in could not be read", "what", "no"),

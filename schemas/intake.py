@@ -329,6 +329,7 @@ class Protocol(Strict):
     trigger: Text = Field(default="", description="what lets the document be activated, in words")
     ceiling: Amount | None = Field(default=None, description="office total, in the document's currency")
     months: int | None = Field(default=None, ge=1, le=24, description="longest duration")
+    signed_on: date | None = Field(default=None, description="day of the later signature, of a document signed before the engine knew it")
 
 
 class Document(Strict):

@@ -2,6 +2,7 @@
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from workflows.activation import Activation
 from workflows.agreement import Agreement, EmergencyAgreement
 from workflows.approval import Approval, EmergencyApproval
 from workflows.cash_transfer import CashTransfer, EmergencyCashTransfer
@@ -14,7 +15,7 @@ from workflows.vetting import EmergencyVetting, Vetting
 WORKFLOWS: list[type] = [
     Agreement, Vetting, ProgrammeDocument, CommitteeReview, Approval, CashTransfer,
     EmergencyAgreement, EmergencyVetting, EmergencyProgrammeDocument, EmergencyCommitteeReview, EmergencyApproval, EmergencyCashTransfer,
-    Obligations, Umbrella,
+    Obligations, Umbrella, Activation,
 ]  # fmt: skip
 
 PASSED_THROUGH = ("schemas", "policy", "workflows.effects", "structlog", "pydantic", "pydantic_core")

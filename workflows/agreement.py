@@ -27,21 +27,34 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """What a case of this track needs of its partner, which workflows run its stages, and whether vetting runs beside the document."""
+    """What a case of this track needs of its partner, which workflows run its stages, and what runs beside what.
+
+    `first`: the status that the case takes when its track is set. `beside`: vetting runs beside the document. `cash_from`: the status from
+    which funds are reserved. `confirmed`: somebody confirms that this track may be used.
+    """
 
     level: str
+    first: str
     beside: bool
+    cash_from: frozenset[str]
+    confirmed: bool
     stages: Mapping[str, Any]
 
 
 STANDARD = Track(
     level="full",
+    first="vetting",
     beside=False,
+    cash_from=frozenset({"in_signature"}),
+    confirmed=False,
     stages=MappingProxyType({"document": ProgrammeDocument, "review": CommitteeReview, "approval": Approval, "cash": CashTransfer}),
 )
 EMERGENCY = Track(
     level="emergency",
+    first="drafting",
     beside=True,
+    cash_from=frozenset({"in_review", "in_approval", "in_signature"}),
+    confirmed=True,
     stages=MappingProxyType(
         {
             "document": EmergencyProgrammeDocument,
@@ -60,7 +73,7 @@ A_MOMENT = timedelta(minutes=1)
 MESSAGES = frozenset(
     {
         "hold", "resume", "withdraw", "cancel", "suspend", "request_lift", "propose_termination", "raise_concern", "report_allegation",
-        "flag_partner", "reassign_focal_point", "declare_conflict", "correct_fact",
+        "flag_partner", "reassign_focal_point", "declare_conflict", "correct_fact", "declare_emergency", "return_to_standard",
     }
 )  # fmt: skip
 """What is said to a case as a whole."""
@@ -74,9 +87,15 @@ class CaseStage(Stage):
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
         self.sent: CaseView | None = None
         self.round = 1
-        await self.begin()
+        self.cleared = ""  # the level of the clearance that came beside the document
+        facts = await self.begin()
         await self.set_track()
-        if not await self.vetted():
+        self.unvetted = TRACKS[self.view.track].beside  # drafting begins without a clearance: it stays to be asked for if the track changes
+        if not self.unvetted and not await self.vetted():
+            return await self.end()
+        if facts.get("route") == "activation":  # of a contingency document, which was reviewed and signed when there was time
+            if not self.view.ended and (await self.run_stage("approval")).result == "signed":
+                await self.live()
             return await self.end()
         while not self.view.ended:
             document = await self.run_stage("document")
@@ -86,7 +105,7 @@ class CaseStage(Stage):
             if review.result == "returned":
                 self.round += 1
                 continue
-            if review.result == "ended":
+            if review.result == "ended" or not await self.let_through():
                 break
             approval = await self.run_stage("approval")
             if approval.result == "returned":
@@ -100,12 +119,14 @@ class CaseStage(Stage):
     # -- the way through the stages ------------------------------------------------------------------------------------------------
 
     async def set_track(self) -> None:
+        track = TRACKS[self.view.track]
         await self.record(
             "track",
             [
                 Event(type="case.track_set", data={"track": self.view.track}),
-                Event(type="case.status_changed", data={"to": "vetting", "trigger": "track_set"}),
+                Event(type="case.status_changed", data={"to": track.first, "trigger": "track_set"}),
             ],
+            [Opening(kind="confirm_emergency_track")] if track.confirmed else [],
         )
 
     async def vetted(self) -> bool:
@@ -132,6 +153,31 @@ class CaseStage(Stage):
             await self.attend(until=self.now() + ONE_DAY)
         return False
 
+    async def look_beside(self) -> None:
+        """Vetting runs beside the document: ask until it is granted; a refusal ends the case, whatever stage it is in."""
+        track = TRACKS[self.view.track]
+        if not (track.beside or self.unvetted) or self.cleared == track.level or self.view.ended:
+            return
+        asked = await self.ask("vetting")
+        self.cleared = track.level if asked.state == "granted" else ""
+        if asked.state == "refused":
+            await self.record(
+                "vetting_refused",
+                [
+                    Event(type="case.status_changed", data={"to": "rejected", "trigger": "conclude_vetting_reject"}),
+                    Event(type="case.rejected", data={"stage": "vetting", "reason_code": asked.reason_code}),
+                ],
+            )
+
+    async def let_through(self) -> bool:
+        """From review to approval only with the clearance of the case's level; where vetting ran beside, it may still be awaited."""
+        while self.view.status == "in_review" and not self.view.ended:
+            await self.look_beside()
+            moved = Event(type="case.status_changed", data={"to": "in_approval", "trigger": "recommendation"})
+            if not self.view.ended and (await self.record("cleared", [moved])).refused:
+                await self.attend(until=self.now() + ONE_DAY)
+        return not self.view.ended
+
     async def ask(self, need: str) -> Asked:
         asked: Asked = await workflow.execute_activity_method(
             Effects.ask,
@@ -147,8 +193,10 @@ class CaseStage(Stage):
         await self.start_stage(stage)
         child = self.children[stage]
         while not child.done():
-            if self.view.status == "in_signature" and stage == "approval" and "cash" not in self.children:
-                await self.start_stage("cash")  # funds are reserved while both sides sign
+            await self.look_beside()
+            track = TRACKS[self.view.track]
+            if self.view.status in track.cash_from and stage != "document" and "cash" not in self.children:
+                await self.start_stage("cash")  # funds are reserved while others decide
             await self.attend(also=child.done)
             if stage == "approval":
                 await self.refresh()
@@ -194,7 +242,14 @@ class CaseStage(Stage):
         facts = await self.begin()
         while not self.view.ended and self.view.status in ("signed", "active"):
             moment = None
-            if self.view.status == "signed":
+            if self.view.status == "signed" and facts.get("expires_at"):
+                moment = datetime.fromisoformat(facts["expires_at"])
+                if moment <= self.now():
+                    over = Event(type="case.status_changed", data={"to": "expired", "trigger": "programme_over"})
+                    if not (await self.record("expire", [over, Event(type="case.expired")])).refused:
+                        continue
+                    moment = self.now() + ONE_DAY
+            elif self.view.status == "signed":
                 moment = await self.activate()
             if self.view.status == "active":
                 facts = await self.begin() if not facts.get("ends_at") else facts
@@ -248,7 +303,21 @@ class CaseStage(Stage):
             await self.answer(heard)
         else:
             await self.keep_own_moments()
+            await self.look_at_activation()
         await self.broadcast()
+
+    async def look_at_activation(self) -> None:
+        """The activation that this case relies on has ended, or its review was not ratified: the head of office decides."""
+        if not TRACKS[self.view.track].confirmed or {"activation_end", "not_ratified"} <= self.state.keys():
+            return
+        facts = await self.begin()
+        if facts.get("not_ratified") and "not_ratified" not in self.state:
+            self.state["not_ratified"] = True
+            await self.record("not_ratified", opens=[Opening(kind="decide_suspension", whom="not-ratified")])
+        if (ended := facts.get("activation_ended")) and "activation_end" not in self.state:
+            self.state["activation_end"] = ended
+            opens = [Opening(kind="decide_at_activation_end", whom=ended)]
+            await self.record(f"activation_end:{ended}", [Event(type="case.activation_ended")], opens)
 
     def own_moments(self) -> dict[str, datetime]:
         """The end of a hold, two working days before it, the end of a notice."""
@@ -293,6 +362,14 @@ class CaseStage(Stage):
             case "review_hold", "extend_hold":
                 if done := await self.count(heard, [Event(type="case.held", data={"extended": True}, take=["until"])]):
                     self.remember(done.facts, "review_hold", "hold_until")
+            case "declare_emergency", _:
+                await self.change_track(heard, "emergency", take=["activation"])
+            case ("return_to_standard", _) | ("confirm_emergency_track", "to_standard"):
+                await self.change_track(heard, "standard", take=["reason"])
+            case "confirm_emergency_track", "confirm":
+                await self.count(heard, [Event(type="case.track_confirmed")])
+            case "decide_at_activation_end", verdict:
+                await self.count(heard, [Event(type="activation.end_decided", data={"verdict": verdict}, take=["by"])])
             case "withdraw", _:
                 await self.ends(heard, "withdrawn", Event(type="case.withdrawn", take=["reason"]))
             case "cancel", _:
@@ -357,6 +434,13 @@ class CaseStage(Stage):
                 )
             case _:
                 await self.count(heard)
+
+    async def change_track(self, heard: Heard, to: str, take: list[str]) -> None:
+        """Stages not started run on the new track; the stage that runs is told and reacts in one place."""
+        confirm = [Closing(task=t.id, why=to) for t in self.tasks.values() if t.kind == "confirm_emergency_track" and t is not heard.task]
+        event = Event(type="case.track_changed", data={"from": self.view.track, "to": to}, take=take)
+        if await self.count(heard, [event], closes=confirm):
+            self.cleared = ""
 
     async def ends(self, heard: Heard, status: str, event: Event) -> None:
         """The case ends; its stages are told, answer whoever is still waiting, and close."""

@@ -35,7 +35,11 @@ class ApprovalStage(Stage):
         if not self.start.carried:
             facts = await self.begin()
             self.state |= {"carried": bool(facts.get("carried")), "umbrella": facts.get("umbrella", ""), "approved": [], "signed": []}
-            await self.record("start", opens=[Opening(kind=kind) for kind, what in APPROVES.items() if what in self.objects])
+            if facts.get("route") == "activation":
+                await self.screen("before_activation")
+                await self.record("start", opens=[Opening(kind="prepare_activation")])
+            else:
+                await self.record("start", opens=[Opening(kind=kind) for kind, what in APPROVES.items() if what in self.objects])
         while True:
             if self.full():
                 await self.continue_as_new()
@@ -69,6 +73,8 @@ class ApprovalStage(Stage):
                 return "rejected" if await self.count(heard, events, closes=self.others(heard)) else None
             case kind, "sign" if kind in SIGNS:
                 return await self.sign(heard, SIGNS[kind])
+            case (("prepare_activation" | "approve_activation"), _):
+                return await self.activation(heard)
             case "sign_as_partner", "request_change":
                 return await self.back_to_drafting(heard, "request_change")
             case "sign_as_partner", "refuse":
@@ -84,6 +90,45 @@ class ApprovalStage(Stage):
                 await self.count(heard, [Event(type="review.question_answered", data={"question": heard.whom})])
             case _:
                 await self.count(heard)
+        return None
+
+    async def activation(self, heard: Heard) -> str | None:
+        """A contingency document is activated within its protocol: one prepares, another approves; nothing is reviewed or signed again."""
+        match heard.kind, heard.verdict:
+            case "prepare_activation", "submit":
+                await self.screen("before_activation")
+                events = [
+                    Event(type="contingency.prepared", take=["letter", "start", "end", "budget_version"]),
+                    Event(type="case.status_changed", data={"to": "in_approval", "trigger": "prepare_activation"}),
+                ]
+                if await self.count(heard, events, [Opening(kind="approve_activation", whom=heard.whom)]):
+                    await self.nudge_case()  # funds are reserved beside
+            case "prepare_activation", "abandon":
+                left = [
+                    Event(type="case.status_changed", data={"to": "withdrawn", "trigger": "withdraw"}),
+                    Event(type="case.withdrawn", data={"by": "office"}),
+                ]
+                return "ended" if await self.count(heard, left, closes=self.others(heard)) else None
+            case "approve_activation", "activate":
+                await self.screen("before_approval")
+                events = [
+                    Event(type="approval.given", data={"object": "activation", "round": self.start.round}),
+                    Event(type="contingency.activated"),
+                    Event(type="case.status_changed", data={"to": "signed", "trigger": "approve_activation"}),
+                ]
+                return "signed" if await self.count(heard, events) else None
+            case "approve_activation", "return":
+                back = [
+                    Event(type="approval.returned", data={"object": "activation", "trigger": "return"}),
+                    Event(type="case.status_changed", data={"to": "drafting", "trigger": "return"}),
+                ]
+                await self.count(heard, back, [Opening(kind="prepare_activation", whom=f"after-{heard.said.key}")])
+            case _:
+                refused = [
+                    Event(type="case.status_changed", data={"to": "rejected", "trigger": "reject"}),
+                    Event(type="case.rejected", data={"stage": "approval", "reason_code": heard.said.reason_code}),
+                ]
+                return "rejected" if await self.count(heard, refused, closes=self.others(heard)) else None
         return None
 
     async def approve(self, heard: Heard, what: str) -> None:

@@ -15,13 +15,15 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation."""
+    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation. `waits`: the case may have to wait for
+    its partner's clearance before it goes on to approval."""
 
     consolidated: bool
+    waits: bool
 
 
-STANDARD = Track(consolidated=True)
-EMERGENCY = Track(consolidated=False)
+STANDARD = Track(consolidated=True, waits=False)
+EMERGENCY = Track(consolidated=False, waits=True)
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
 RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -40,19 +42,41 @@ class ReviewStage(Stage):
 
     async def procedure(self) -> StageOutcome:
         if not self.start.carried:
-            facts = await self.begin()
-            self.state |= {"kind": facts["kind"], "quorum": facts["quorum"], "spoken": [], "approver": ""}
-            await self.record("start", opens=[Opening(kind="prepare_review")])
+            self.state |= {"spoken": [], "approver": ""}
+            await self.form("start")
         while True:
             if self.full():
                 await self.continue_as_new()
             heard = await self.hear()
             if self.view.ended:
                 return await self.close("ended")
+            if self.view.track != self.state.get("track", self.view.track):
+                await self.form(f"to_{self.view.track}")
             if isinstance(heard, Fell):
                 await self.replace_silent(heard)
             elif heard is not None and (result := await self.answer(heard)):
                 return await self.close(result)
+
+    async def form(self, key: str) -> None:
+        """Who reviews: the secretary names a committee; on the fast path the roster names one person, who is asked at once. Opinions given
+        before a change of track are kept; who has still to speak is asked no more."""
+        facts = await self.begin()
+        as_it_began = key != "start" and facts["kind"] == self.state["kind"]
+        self.state |= {"kind": facts["kind"], "quorum": facts["quorum"], "track": self.view.track}
+        if as_it_began:
+            return
+        waiting = [
+            Closing(task=t.id, why=key) for t in self.tasks.values() if t.kind in ("prepare_review", "give_opinion", "reform_committee")
+        ]
+        if reviewer := facts.get("reviewer"):
+            named = Event(
+                type="review.convened" if key == "start" else "review.reformed",
+                data={"round": self.start.round, "members": [facts["member"]], "overall_approver": reviewer},
+            )
+            await self.record(key, [named], [Opening(kind="give_opinion", whom=reviewer, candidates=[reviewer])], waiting)
+            self.state |= {"approver": reviewer}
+        elif key == "start" or not self.state["approver"]:
+            await self.record(key, opens=[Opening(kind="prepare_review", whom="" if key == "start" else key)], closes=waiting)
 
     async def answer(self, heard: Heard) -> str | None:
         """The result, once there is one."""
@@ -66,6 +90,8 @@ class ReviewStage(Stage):
                 return await self.conclude(heard, "return")
             case "give_opinion", "recuse":
                 await self.recused(heard)
+            case "give_opinion", verdict if self.state["kind"] == "single":
+                return await self.conclude(heard, verdict)
             case "give_opinion", verdict:
                 await self.opinion(heard, verdict)
             case "recuse", _:
@@ -92,14 +118,17 @@ class ReviewStage(Stage):
     async def opinion(self, heard: Heard, verdict: str) -> None:
         """An opinion is kept for ever. When the quorum has spoken, the recommendation can be consolidated."""
         spoken = [*self.state["spoken"], heard.whom]
-        event = Event(
+        event = self.given(heard, verdict)
+        opens = [] if len(spoken) < self.state["quorum"] or self.consolidating() else [self.consolidation()]
+        if await self.count(heard, [event], opens):
+            self.state["spoken"] = spoken
+
+    def given(self, heard: Heard, verdict: str) -> Event:
+        return Event(
             type="review.opinion_given",
             data={"round": self.start.round, "member": heard.whom, "verdict": verdict, "purpose": "review"},
             take=["answers", "conditions"],
         )
-        opens = [] if len(spoken) < self.state["quorum"] or self.consolidating() else [self.consolidation()]
-        if await self.count(heard, [event], opens):
-            self.state["spoken"] = spoken
 
     async def recused(self, heard: Heard) -> None:
         """A conflict leaves the quorum; the secretary forms the committee anew."""
@@ -131,13 +160,20 @@ class ReviewStage(Stage):
     async def conclude(self, heard: Heard, verdict: str) -> str | None:
         """Recommended and not recommended go to the approver; returned goes back to drafting, and both sides accept again."""
         result, status = RESULTS[verdict]
+        # where vetting runs beside the document, the case itself moves on when the clearance comes
+        waits = "cleared" if (TRACKS[self.view.track].waits or self.state["kind"] == "single") and status == "in_approval" else ""
         events = [
+            *([self.given(heard, verdict)] if heard.kind == "give_opinion" else []),
             Event(
                 type="review.concluded",
                 data={"round": self.start.round, "result": result, "verdict": verdict},
                 take=["conditions", "departs_because"],
             ),
-            Event(type="case.status_changed", data={"to": status, "trigger": "return" if result == "returned" else "recommendation"}),
+            Event(
+                type="case.status_changed",
+                data={"to": status, "trigger": "return" if result == "returned" else "recommendation"},
+                optional=waits,
+            ),
         ]
         if result == "returned":
             events.append(Event(type="document.unlocked", data={"why": "returned"}))

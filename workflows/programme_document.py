@@ -7,20 +7,20 @@ from types import MappingProxyType
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from schemas.engine import Event, Opening, StageInput, StageOutcome
+    from schemas.engine import Closing, Event, Opening, StageInput, StageOutcome
     from workflows.stage import Heard, Stage
 
 
 @dataclass(frozen=True)
 class Track:
-    """`on_behalf`: the office may accept for the partner. `merged`: the office's acceptance and submission are one act."""
+    """`on_behalf`: the office may accept for the partner while it is the partner's turn. That its acceptance and submission may be one act
+    is the catalogue's to say."""
 
     on_behalf: bool
-    merged: bool
 
 
-STANDARD = Track(on_behalf=False, merged=False)
-EMERGENCY = Track(on_behalf=True, merged=True)
+STANDARD = Track(on_behalf=False)
+EMERGENCY = Track(on_behalf=True)
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
 
@@ -52,26 +52,29 @@ class DocumentStage(Stage):
         """True when the document is submitted."""
         match heard.kind, heard.verdict:
             case "office_turn", "send_to_partner":
-                await self.count(heard, [Event(type="document.sent", take=["version", "sha256"])], [self.turn("partner_turn", heard)])
+                await self.count(heard, [Event(type="document.sent", take=["version", "sha256"])], self.turn("partner_turn", heard))
             case "office_turn", "accept":
                 await self.accepted(heard, "office", "partner_turn")
             case "partner_turn", "return_to_office":
-                await self.count(heard, [Event(type="document.returned", take=["version", "sha256"])], [self.turn("office_turn", heard)])
+                event = Event(type="document.returned", take=["version", "sha256"])
+                await self.count(heard, [event], self.turn("office_turn", heard), self.beside(heard))
             case "partner_turn", "accept":
                 await self.accepted(heard, "partner", "office_turn")
+            case "office_turn", "accept_on_behalf":
+                # the partner asked in writing, or its turn has passed; its signature is never given on its behalf
+                await self.accepted(heard, "partner", "office_turn", on_behalf=True)
+            case "office_turn", "accept_and_submit":
+                accepted = Event(type="document.accepted", data={"side": "office"}, take=["sha256"])
+                return await self.count(heard, [accepted, *self.submission()]) is not None
             case "attach_annex", verdict:
                 event = Event(type="document.annex_attached", data={"annex": heard.whom, "verdict": verdict}, take=["sha256"])
                 await self.count(heard, [event])
             case "clear_clause_deviation", verdict:
                 await self.count(heard, [Event(type="clause.deviation_settled", data={"clause": heard.whom, "verdict": verdict})])
             case "submit_for_review", "submit":
-                events = [
-                    Event(type="review.submitted", data={"round": self.start.round}),
-                    Event(type="case.status_changed", data={"to": "in_review", "trigger": "submit_for_review"}),
-                ]
-                return await self.count(heard, events) is not None
+                return await self.count(heard, self.submission()) is not None
             case "submit_for_review", "unlock":
-                await self.count(heard, [Event(type="document.unlocked", data={"why": "unlock"})], [self.turn("office_turn", heard)])
+                await self.count(heard, [Event(type="document.unlocked", data={"why": "unlock"})], self.turn("office_turn", heard))
             case "answer_question", "answer":
                 await self.count(heard, [Event(type="review.question_answered", data={"question": heard.whom})])
             case "ask", _:
@@ -81,15 +84,32 @@ class DocumentStage(Stage):
                 await self.count(heard)
         return False
 
-    async def accepted(self, heard: Heard, side: str, other: str) -> None:
-        """Both accept one hash: submission. One does: the court moves to the other."""
-        event = Event(type="document.accepted", data={"side": side}, take=["sha256"])
-        submission = Opening(kind="submit_for_review", whom=heard.whom, optional="both")
-        await self.count(heard, [event], [submission, self.turn(other, heard).model_copy(update={"unless": "both"})])
+    def submission(self) -> list[Event]:
+        return [
+            Event(type="review.submitted", data={"round": self.start.round}),
+            Event(type="case.status_changed", data={"to": "in_review", "trigger": "submit_for_review"}),
+        ]
 
-    def turn(self, kind: str, after: Heard) -> Opening:
-        """The next turn: one court at a time. Its number is how people speak of it (third turn), so it may stand in a key."""
-        return Opening(kind=kind, whom=f"turn-{int(after.whom.removeprefix('turn-')) + 1}")
+    async def accepted(self, heard: Heard, side: str, other: str, *, on_behalf: bool = False) -> None:
+        """Both accept one hash: submission. One does: the court moves to the other."""
+        event = Event(type="document.accepted", data={"side": side} | ({"on_behalf": True} if on_behalf else {}), take=["sha256"])
+        submission = Opening(kind="submit_for_review", whom=heard.whom, optional="both")
+        turns = [turn.model_copy(update={"unless": "both"}) for turn in self.turn(other, heard)]
+        await self.count(heard, [event], [submission, *turns], self.beside(heard))
+
+    def turn(self, kind: str, after: Heard) -> list[Opening]:
+        """The next turn: one court at a time. Its number is how people speak of it (third turn), so it may stand in a key. On the fast path
+        the focal point may accept for the partner meanwhile: a task of the same turn, which the partner holds all the same."""
+        whom = f"turn-{int(after.whom.removeprefix('turn-')) + 1}"
+        turn = Opening(kind=kind, whom=whom)
+        if kind != "partner_turn" or not TRACKS[self.view.track].on_behalf:
+            return [turn]
+        return [turn, Opening(kind="office_turn", whom=whom, roles=["focal_point"], holder="partner")]
+
+    def beside(self, heard: Heard) -> list[Closing]:
+        """The task of the same turn that the other side could have answered: the turn is over."""
+        other = {"office_turn": "partner_turn", "partner_turn": "office_turn"}.get(heard.kind, "")
+        return [Closing(task=t.id, why="turn_over") for t in self.tasks.values() if t.kind == other and t.whom == heard.whom]
 
     def question(self, heard: Heard) -> Opening:
         return Opening(kind="answer_question", whom=f"{heard.said.actor}-{heard.said.key}")

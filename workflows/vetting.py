@@ -13,12 +13,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas.engine import Closing, Event, Opening, Recorded, StageInput, StageOutcome
+    from schemas.engine import Track as TrackName
     from workflows.stage import Heard, Stage
 
 
 @dataclass(frozen=True)
 class Track:
-    """What differs between the tracks: nothing but the level that is asked for, and which verdicts postpone instead of decide."""
+    """What differs between the tracks: the level that is asked for, and which verdicts postpone instead of decide. What may be postponed
+    is the pack's to say (`deferrable` of the slice)."""
 
     level: str
     deferrals: frozenset[str]
@@ -70,7 +72,9 @@ class VettingStage(Stage):
         if not facts.get("cases"):
             return  # nobody asks
         screened = await self.screen("vetting")
-        self.state["levels"] = facts.get("levels", [])
+        self.state |= {"levels": facts.get("levels", []), "deferrable": facts.get("deferrable", []), "cleared": facts.get("cleared", [])}
+        track: TrackName = "emergency" if EMERGENCY.level in self.state["levels"] else "standard"
+        self.view = self.view.model_copy(update={"track": track})  # the cases that ask say under which verdicts the partner is vetted
         open_kinds = {(task.kind, task.whom) for task in self.tasks.values()}
         opens = [Opening(kind=n["kind"], whom=n.get("whom", ""), candidates=n.get("candidates", [])) for n in self.needed(facts)]
         for hit in screened.open_hits:
@@ -78,8 +82,8 @@ class VettingStage(Stage):
             if (kind, hit) not in open_kinds:
                 opens.append(Opening(kind=kind, whom=hit))
         self.state["second"] = sorted({*self.state.get("second", []), *screened.second})
-        if not opens and not self.tasks and facts.get("unconcluded"):
-            opens.append(Opening(kind="conclude_vetting", whom=self.conclusion))
+        if not opens and facts.get("unconcluded"):
+            opens += self.then(without="")
         if opens:
             levels = "+".join(facts.get("levels", []))
             await self.record(
@@ -98,16 +102,33 @@ class VettingStage(Stage):
 
     @property
     def conclusion(self) -> str:
-        """Tells the conclusions of one vetting apart: the first, the one after each answer of the partner, and the one for a case that
+        """Tells the conclusions of one vetting apart: the level, the one after each answer of the partner, and the one for a case that
         asked at the moment the last was reached: what is decided once does not open again."""
         answers, reached = int(self.state.get("answers", 0)), int(self.state.get("reached", 0))
-        return str(self.start.view.version) + (f"-after-answer-{answers}" if answers else "") + (f"-again-{reached}" if reached else "")
+        level = f"-{self.level}" if self.level != STANDARD.level else ""
+        return (
+            str(self.start.view.version)
+            + level
+            + (f"-after-answer-{answers}" if answers else "")
+            + (f"-again-{reached}" if reached else "")
+        )
+
+    @property
+    def level(self) -> str:
+        """The level that is concluded next: the emergency one first, since its case waits for less."""
+        levels = [level for level in self.state.get("levels", []) if level not in self.state.get("cleared", [])]
+        return levels[0] if levels else TRACKS[self.view.track].level
+
+    def holds_up(self, kind: str) -> bool:
+        """Whether an open task of this kind keeps the conclusion of the next level waiting."""
+        if kind in ("set_up_vendor", "confirm_bank_account"):
+            return False
+        return not (self.level == EMERGENCY.level and kind in self.state.get("deferrable", []))
 
     def then(self, *opens: Opening, without: str) -> list[Opening]:
         """What follows, and the conclusion when nothing else of the vetting is left open."""
-        vendor = {"set_up_vendor", "confirm_bank_account"}
-        left = [t for t in self.tasks.values() if t.id != without and t.kind not in vendor]
-        if opens or left:
+        left = [t for t in self.tasks.values() if t.id != without and self.holds_up(t.kind)]
+        if opens or left or self.level in self.state.get("cleared", []):
             return list(opens)
         return [Opening(kind="conclude_vetting", whom=self.conclusion)]
 
@@ -139,7 +160,9 @@ class VettingStage(Stage):
                 self.reached(await self.count(heard, events, closes=self.all_but(me)))
             case kind, verdict if kind in ELEMENTS:
                 event = Event(type="vetting.element_recorded", data={"element": ELEMENTS[kind], "verdict": verdict, "task": kind})
-                await self.count(heard, [event], self.then(without=me))
+                # postponed, not dropped: the same task stays, for whoever does it later
+                later = [Opening(kind=kind, whom="deferred")] if self.postpones(verdict) else []
+                await self.count(heard, [event], [*self.then(without=me), *later])
             case "weigh_partner_flag", verdict:
                 event = Event(type="partner.flag_weighed", data={"flag": whom, "verdict": verdict})
                 await self.count(heard, [event], [] if verdict == "escalate" else self.then(without=me))
@@ -171,9 +194,11 @@ class VettingStage(Stage):
             case _:
                 await self.count(heard)
 
+    def postpones(self, verdict: str) -> bool:
+        return self.view.track == "emergency" and verdict in TRACKS[self.view.track].deferrals
+
     async def conclude(self, heard: Heard) -> None:
         """The partner is cleared, asked for more, or refused with every case that waits for it."""
-        levels = self.state.get("levels") or [TRACKS[self.view.track].level]
         match heard.verdict:
             case "request_information":
                 event = Event(type="vetting.information_requested", take=["items", "court"])
@@ -182,8 +207,12 @@ class VettingStage(Stage):
                 refused = Event(type="clearance.refused", data={"levels": "all"})
                 self.reached(await self.count(heard, [refused], closes=self.all_but(heard.task.id if heard.task else "")))
             case verdict:
-                event = Event(type="clearance.granted", data={"level": levels[0], "verdict": verdict}, take=["conditions", "deferrals"])
-                self.reached(await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")]))
+                level = self.level
+                event = Event(type="clearance.granted", data={"level": level, "verdict": verdict}, take=["conditions", "deferrals"])
+                granted = await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")])
+                if granted:
+                    self.state["cleared"] = [*self.state.get("cleared", []), level]
+                self.reached(granted)
 
     def reached(self, counted: Recorded | None) -> None:
         """A conclusion that counted; whoever asks from now on gets one of his own."""

@@ -2,7 +2,7 @@
 
 -- name: carried
 -- The PCA of a case, and whether this case carries it while it is in draft.
-SELECT c.umbrella, coalesce(u.status = 'draft' AND u.carrier = c.subject, false) AS carried
+SELECT c.umbrella, c.instrument, coalesce(u.status = 'draft' AND u.carrier = c.subject, false) AS carried
 FROM "case" c LEFT JOIN umbrella u ON u.subject = c.umbrella WHERE c.subject = $1;
 
 -- name: umbrella

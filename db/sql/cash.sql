@@ -67,6 +67,10 @@ SELECT whom FROM task WHERE subject = $1 AND kind = 'resolve_payment_problem' AN
 -- Conditions of a case whose gate is still shut.
 SELECT id FROM condition WHERE subject = $1 AND gate = $2 AND state = 'open' ORDER BY id;
 
+-- name: not_relied_on
+-- Obligations of a partner that concern other cases only: this one did not rely on what was postponed.
+SELECT id FROM obligation WHERE subject = $1 AND cases <> '{}' AND NOT $2 = ANY (cases);
+
 -- name: owed_now
 -- Obligations of case and partner whose day has passed and whose consequence is not yet in force; evidence that is being checked counts as in time.
 SELECT o.id, o.kind FROM obligation o

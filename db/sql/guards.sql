@@ -76,3 +76,7 @@ SELECT count(DISTINCT side) = 2 FROM signature WHERE subject = $1 AND object = '
 -- name: open_tasks_of_stage
 -- The open tasks of a stage and round, with everything that its task is made of.
 SELECT * FROM task WHERE subject = $1 AND stage = $2 AND round = $3 AND state = 'open' ORDER BY opened_at, id;
+
+-- name: last_review_round
+-- The last round of the review of a case.
+SELECT max(round) FROM review WHERE subject = $1;

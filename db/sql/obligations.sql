@@ -31,3 +31,8 @@ SELECT count(*) FROM event WHERE subject = $1 AND type = 'obligation.extended' A
 -- name: clock_offset
 -- How far a practice clock is away from the real one.
 SELECT "offset" FROM clock WHERE name = $1;
+
+-- name: open_tasks
+-- The open tasks of a case, and those of its partner that serve it.
+SELECT id, subject, kind, stage, whom, due_at, opened_at FROM task
+WHERE state = 'open' AND (subject = $1 OR (subject = $2 AND $1 = ANY (cases))) ORDER BY id;

@@ -19,3 +19,9 @@ SELECT subject, workflow FROM "case" WHERE partner_subject = $1 AND status IN ('
 -- name: partner_of
 -- The partner of a case.
 SELECT partner_subject FROM "case" WHERE subject = $1;
+
+-- name: partners_with_cases
+-- The partners with a case that is not over, each with the clock that its cases live by; of one clock only, if it is named.
+SELECT DISTINCT c.partner_subject, c.clock, k."offset" FROM "case" c LEFT JOIN clock k ON k.name = c.clock
+WHERE c.status NOT IN ('rejected', 'withdrawn', 'cancelled', 'terminated', 'expired', 'closed') AND ($1::text IS NULL OR c.clock = $1)
+ORDER BY c.partner_subject, c.clock;

@@ -24,6 +24,9 @@ from schemas.names import case_subject, task_id
 from schemas.tasks import CATALOGUE, MESSAGES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+FIRST = {"standard": "vetting", "emergency": "drafting"}
+"""Where a case goes when its track is set."""
+
 YES = {f"q{number}": "agree" for number in range(1, 9)}
 """The eight questions of the review, all answered well."""
 
@@ -61,6 +64,7 @@ class Desk:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool, self.recorder, self.keys = pool, Recorder(pool), 0
+        self.tracks: dict[str, str] = {}
 
     async def opened(self) -> Self:
         for path in sorted((EXAMPLES / "offices").glob("*.toml")):
@@ -78,7 +82,7 @@ class Desk:
         subject = case_subject(found.reference)
         events = [
             Event(type="case.track_set", data={"track": intake.get("track", "standard")}),
-            Event(type="case.status_changed", data={"to": "vetting", "trigger": "track_set"}),
+            Event(type="case.status_changed", data={"to": FIRST[intake.get("track", "standard")], "trigger": "track_set"}),
         ]
         done = await self.system(subject, "case", "track", moment, events)
         assert not done.refused, done.findings
@@ -87,6 +91,7 @@ class Desk:
     async def system(self, subject: str, stage: str, key: str, when: datetime, events: Iterable[Event] = (), **more: Any) -> Recorded:
         """A write of a workflow that nobody's decision caused."""
         self.keys += 1
+        more.setdefault("track", await self.track(subject))
         batch = Batch(key=f"{subject}:{stage}:{key}:{self.keys}", subject=subject, stage=stage, at=when, events=list(events), **more)
         return await self.recorder.record(batch)
 
@@ -130,6 +135,7 @@ class Desk:
             closes=list(closes),
             keep_open=keep_open,
             workflow="w",
+            track=await self.track(subject),
         )
         return await self.recorder.record(batch)
 
@@ -159,8 +165,15 @@ class Desk:
             events=list(events),
             opens=list(opens),
             workflow="w",
+            track=await self.track(subject),
         )
         return await self.recorder.record(batch)
+
+    async def track(self, subject: str) -> str:
+        """The track that the workflow of a subject would write on: of a case its own, of a partner the one named in `tracks`."""
+        if subject.startswith("case:"):
+            return await self.pool.fetchval('SELECT track FROM "case" WHERE subject = $1', subject) or "standard"
+        return self.tracks.get(subject, "standard")
 
     async def _put(self, said: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
         """Put, then decide: texts and data by reference."""

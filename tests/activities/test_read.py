@@ -64,13 +64,13 @@ def test_with_nothing_open_the_office_holds() -> None:
 def work(kind: str, opened: int, by: str, decided: str | None = "other", whom: str = "", stage: str = "document") -> dict[str, Any]:
     return {
         "kind": kind, "stage": stage, "round": 1, "whom": whom, "opened_at": day(opened), "opened_by": by, "decided_by": decided,
-        "state": "decided", "closed_at": day(opened + 1),
+        "state": "decided", "closed_at": day(opened + 1), "verdict": "",
     }  # fmt: skip
 
 
-def hand_overs(rows: list[dict[str, Any]], paid: int | None = None) -> int:
+def hand_overs(rows: list[dict[str, Any]], paid: int | None = None, track: str = "standard") -> int:
     instalments = [{"paid_at": day(paid) if paid else None}]
-    counted = _hand_overs(cast("Any", rows), cast("Any", instalments), cast("Any", {"signed_on": None}))
+    counted = _hand_overs(cast("Any", rows), cast("Any", instalments), cast("Any", {"signed_on": None, "track": track}))
     return cast("int", counted["to_first_payment"])
 
 
@@ -93,3 +93,19 @@ def test_what_runs_beside_is_no_hand_over_but_the_reservation_is() -> None:
 
 def test_only_what_opened_up_to_the_first_payment_counts() -> None:
     assert hand_overs([work("release_cash", 3, "a", whom="1"), work("submit_report", 9, "a", whom="1")], paid=5) == 1
+
+
+def test_on_the_emergency_track_vetting_and_reservation_run_beside_the_line() -> None:
+    rows = [work("reserve_funds", 3, "a"), work("conclude_vetting", 3, "a", stage="vetting"), work("give_opinion", 3, "a")]
+    assert (hand_overs(rows), hand_overs(rows, track="emergency")) == (3, 1)
+
+
+def test_checks_opened_side_by_side_are_one_hand_over() -> None:
+    checks = [work(kind, opened, "a", whom="1") for kind, opened in (("certify_request", 3), ("check_request", 3))]
+    assert hand_overs(checks) == 1
+    assert hand_overs([checks[0], work("check_request", 4, "a", whom="1")]) == 2
+
+
+def test_what_is_accepted_on_behalf_is_the_partners_turn() -> None:
+    turn = work("office_turn", 3, "focal point", decided="focal point", whom="turn-2")
+    assert (hand_overs([turn]), hand_overs([turn | {"verdict": "accept_on_behalf"}])) == (0, 1)

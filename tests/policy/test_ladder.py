@@ -58,9 +58,9 @@ def test_the_head_of_office_approves_everything_on_the_emergency_track():
 
 
 def test_under_step_aside_only_the_coordinator_approves():
-    assert check("head_of_office", "2289736.21", EMERGENCY, step_aside=True) == ["step_aside"]
+    assert check("head_of_office", "2289736.21", EMERGENCY, step_aside=True) == ["step_aside_in_force"]
     assert check("global_emergency_coordinator", "2289736.21", EMERGENCY, step_aside=True) == []
-    assert check("head_of_office", "1", EMERGENCY, thing="pca", step_aside=True) == ["step_aside"]
+    assert check("head_of_office", "1", EMERGENCY, thing="pca", step_aside=True) == ["step_aside_in_force"]
 
 
 def test_step_aside_does_not_touch_the_standard_track():

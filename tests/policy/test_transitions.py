@@ -26,6 +26,7 @@ ALLOWED = {
     ("received", "rejected"), ("in_review", "rejected"), ("in_approval", "rejected"), ("in_signature", "rejected"),
     ("drafting", "in_review"), ("drafting", "in_approval"), ("in_review", "in_approval"), ("in_review", "drafting"),
     ("in_approval", "drafting"), ("in_signature", "drafting"), ("in_approval", "in_signature"), ("in_signature", "signed"),
+    ("in_approval", "signed"),  # the activation of a contingency document: signed before
     ("signed", "active"), ("signed", "expired"), ("active", "ended"), ("ended", "closed"), ("signed", "terminated"),
     ("active", "terminated"), ("drafting", "cancelled"), ("in_review", "cancelled"), ("in_approval", "cancelled"),
     ("in_signature", "cancelled"), *((status, "withdrawn") for status in BEFORE_LAST_SIGNATURE),

@@ -531,7 +531,7 @@ async def test_what_is_said_is_recorded_and_what_it_opens_is_answered(
     assert bench.effects.view.status == "in_review"
 
 
-@pytest.mark.parametrize("message", ["declare_emergency", "lift", "ask", "approve", ""])
+@pytest.mark.parametrize("message", ["lift", "ask", "approve", ""])
 async def test_a_case_refuses_what_it_does_not_take(bench: Bench, message: str) -> None:
     play = await in_drafting(bench)
     if not message:

@@ -13,7 +13,7 @@ EMERGENCY: dict[str, tuple[str, str, str, dict[str, Any], str]] = {
         PARTNER,
         "drafting",
         {"cases": ["c"], "unconcluded": True, "levels": ["emergency"]},
-        "conclude_vetting 1",
+        "conclude_vetting 1-emergency",
     ),
     "document": ("EmergencyProgrammeDocument", "", "drafting", {}, "office_turn turn-1"),
     "review": ("EmergencyCommitteeReview", "", "in_review", {"kind": "single", "quorum": 1}, "prepare_review"),

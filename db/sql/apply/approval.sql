@@ -27,3 +27,15 @@ ON CONFLICT (subject, object, side) DO UPDATE SET signed_by = excluded.signed_by
 UPDATE "case" c SET signed_on = (e.d->>'later_signature')::date, start_on = (e.d->>'start')::date, end_on = (e.d->>'end')::date,
     view_version = c.view_version + 1
 FROM e WHERE c.subject = e.subject;
+
+-- name: contingency.activated
+-- A contingency document gets its dates, periods and money without a new signature.
+-- Keys: letter_sha256, start, end, budget, ceiling, signed_on, periods: [{period, start, end}], authorised, currency.
+, p AS (
+    INSERT INTO period (subject, period, start_on, end_on)
+    SELECT e.subject, x.period, x.start, x."end" FROM e, jsonb_to_recordset(e.d->'periods') AS x(period integer, start date, "end" date)
+)
+, a AS (INSERT INTO authorised (subject, amount, currency) SELECT e.subject, (e.d->>'authorised')::numeric, e.d->>'currency' FROM e)
+UPDATE "case" c SET signed_on = (e.d->>'signed_on')::date, start_on = (e.d->>'start')::date, end_on = (e.d->>'end')::date,
+    view_version = c.view_version + 1
+FROM e WHERE c.subject = e.subject;

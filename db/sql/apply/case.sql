@@ -5,7 +5,7 @@
 -- The whole row as taken. Keys: reference, workflow, office, programme, partner, partner_subject, umbrella, source, source_reference,
 -- facts_sha256, title_sha256, instrument, document_type, humanitarian, submitter, section, focal_point, budget_owner, currency, rate,
 -- office_total, office_cash, office_total_usd, office_cash_usd, submitted_on, start_requested, end_requested, carries_umbrella, packs, clock,
--- assumed_facts.
+-- assumed_facts, activation.
 INSERT INTO "case" SELECT (jsonb_populate_record(NULL::"case",
     '{"track": "", "stage": "", "round": 1, "view_version": 1, "held": false, "under_notice": false, "carries_umbrella": false,
       "document_version": 0, "clock": "", "ended_reason": "", "status": "received"}'::jsonb
@@ -14,11 +14,11 @@ FROM e;
 
 -- name: case.track_set
 -- Keys: track, reason, activation, confirmed.
-UPDATE "case" c SET track = e.d->>'track', view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
+UPDATE "case" c SET track = e.d->>'track', activation = coalesce(e.d->>'activation', c.activation), view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
 
 -- name: case.track_changed
--- Keys: from, to, reason, stages_affected.
-UPDATE "case" c SET track = e.d->>'to', view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
+-- Keys: from, to, reason, activation, stages_affected. Back on the standard track the case remembers on which activation it was fast.
+UPDATE "case" c SET track = e.d->>'to', activation = coalesce(e.d->>'activation', c.activation), view_version = c.view_version + 1 FROM e WHERE c.subject = e.subject;
 
 -- name: case.status_changed
 -- Keys: from, to, trigger; round (of the stage that begins, if not 1).

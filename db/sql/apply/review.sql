@@ -6,16 +6,20 @@
 INSERT INTO review (subject, round, kind, submitted_at) SELECT e.subject, (e.d->>'round')::integer, e.d->>'review_kind', e.at FROM e;
 
 -- name: review.convened
--- Keys: round, members: [{person, function, section}], overall_approver, meeting_on, quorum.
+-- Keys: round, kind, members: [{person, function, section}], overall_approver, meeting_on, quorum.
 , r AS (
-    UPDATE review r SET overall_approver = e.d->>'overall_approver' FROM e WHERE r.subject = e.subject AND r.round = (e.d->>'round')::integer
+    UPDATE review r SET overall_approver = e.d->>'overall_approver', kind = coalesce(e.d->>'kind', r.kind) FROM e WHERE r.subject = e.subject AND r.round = (e.d->>'round')::integer
 )
 INSERT INTO member (subject, round, person, function, section, state)
 SELECT e.subject, (e.d->>'round')::integer, m.person, m.function, m.section, 'named'
 FROM e, jsonb_to_recordset(e.d->'members') AS m(person text, function text, section text);
 
 -- name: review.reformed
--- Keys: round, members: [{person, function, section}] (the new ones), replaced: [persons], quorum.
+-- Keys: round, kind, members: [{person, function, section}] (the new ones), overall_approver (if another one), replaced: [persons], quorum.
+, r AS (
+    UPDATE review r SET overall_approver = coalesce(e.d->>'overall_approver', r.overall_approver), kind = coalesce(e.d->>'kind', r.kind)
+    FROM e WHERE r.subject = e.subject AND r.round = (e.d->>'round')::integer
+)
 , gone AS (
     UPDATE member m SET state = 'replaced' FROM e
     WHERE m.subject = e.subject AND m.round = (e.d->>'round')::integer AND m.state = 'named' AND coalesce(e.d->'replaced', '[]') ? m.person

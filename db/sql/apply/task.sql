@@ -35,8 +35,8 @@ UPDATE task t SET
 FROM e WHERE t.id = e.d->>'task';
 
 -- name: task.shifted
--- After a hold the working time left is left again. Keys: task, due_at.
-UPDATE task t SET due_at = (e.d->>'due_at')::timestamptz FROM e WHERE t.id = e.d->>'task';
+-- After a hold the working time left is left again; a check that is postponed is due with its obligation. Keys: task, due_at, moments.
+UPDATE task t SET due_at = (e.d->>'due_at')::timestamptz, moments = coalesce(e.d->'moments', t.moments) FROM e WHERE t.id = e.d->>'task';
 
 -- name: decision.counted
 -- Keys: receipt, task, kind, stage, round, whom, verdict, key, signed, reason_code, comment_sha256, message_sha256, data_sha256.

@@ -29,12 +29,14 @@ ON CONFLICT (subject, element) DO UPDATE SET result = excluded.result, source = 
     recorded_at = excluded.recorded_at, valid_until = excluded.valid_until, details = excluded.details;
 
 -- name: vetting.element_deferred
--- Keys: element, authority, obligation, due.
-INSERT INTO element (subject, element, result, source, recorded_at, valid_until, details)
-SELECT e.subject, e.d->>'element', 'deferred', 'deferred', e.at, (e.d->>'due')::date, jsonb_build_object('obligation', e.d->>'obligation')
+-- How long it may stay so is the obligation's to say: the line itself has no end. Keys: element, authority (role), obligation, due,
+-- source (deferred or assumed), rating (of what is assumed).
+INSERT INTO element (subject, element, result, source, recorded_at, details)
+SELECT e.subject, e.d->>'element', coalesce(e.d->>'source', 'deferred'), coalesce(e.d->>'source', 'deferred'), e.at,
+    jsonb_strip_nulls(jsonb_build_object('obligation', e.d->>'obligation', 'rating', e.d->>'rating', 'role', e.d->>'authority'))
 FROM e
-ON CONFLICT (subject, element) DO UPDATE SET result = 'deferred', source = 'deferred', recorded_at = excluded.recorded_at,
-    valid_until = excluded.valid_until, details = excluded.details;
+ON CONFLICT (subject, element) DO UPDATE SET result = excluded.result, source = excluded.source, agency = NULL,
+    recorded_at = excluded.recorded_at, valid_until = NULL, details = excluded.details;
 
 -- name: vetting.element_expired
 -- Keys: element, cases.

@@ -1,0 +1,37 @@
+"""An emergency activation: what unlocks the fast path for an office, an area and a sector, for three months at most.
+
+Its row is settled by whoever declares, renews or revokes it; this workflow only keeps its end, and tells the cases that rely on it.
+"""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas.engine import Event, StageInput, StageOutcome
+    from workflows.stage import Stage
+
+
+class ActivationStage(Stage):
+    held_with_case = False
+
+    async def procedure(self) -> StageOutcome:
+        while True:
+            facts = await self.begin()
+            state = str(facts.get("state", "unknown"))
+            await self._tell(facts.get("cases", []) if state != "declared" else [], [])
+            if state != "declared":
+                return await self.close(state)
+            ends = datetime.fromisoformat(facts["ends_at"])
+            if self.full():
+                await self.continue_as_new()
+            await self.hear(until=ends)
+            if ends <= self.now():
+                await self.record("expired", [Event(type="activation.expired")])
+
+
+@workflow.defn
+class Activation(ActivationStage):
+    @workflow.run
+    async def run(self, start: StageInput) -> StageOutcome:
+        return await self.procedure()
