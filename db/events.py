@@ -19,15 +19,16 @@ from db.sql import folder
 
 LOG = frozenset(
     {
-        "activation.end_decided", "allegation.received", "approval.informed", "approval.returned", "case.activation_ended", "case.correction_asked", "case.fact_corrected", "case.holder_changed",
-        "case.lift_requested", "case.suspension_kept", "case.termination_proposed", "case.track_confirmed", "cash.not_needed", "clearance.reused",
-        "concern.answered", "concern.raised", "conflict.declared", "conflict.resolved", "contingency.prepared", "delegation.ended",
-        "delegation.recorded", "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected",
-        "intake.repeated", "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.decision_asked",
+        "activation.end_decided", "allegation.received", "approval.informed", "approval.returned", "case.activation_ended",
+        "case.correction_asked", "case.fact_corrected", "case.holder_changed", "case.lift_requested", "case.suspension_kept",
+        "case.termination_proposed", "case.track_confirmed", "cash.not_needed", "clearance.reused", "concern.answered",
+        "concern.raised", "conflict.declared", "conflict.resolved", "contingency.prepared", "delegation.ended", "delegation.recorded",
+        "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected", "intake.repeated",
+        "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.decision_asked",
         "obligation.refused", "obligation.reminded", "payment.problem_resolved", "payment.recovered", "report.late",
-        "review.not_ratified", "review.ratification_convened", "review.question_answered", "review.question_asked", "review.ratified", "screening.hit_reopened",
-        "screening.second_check_asked", "task.claimed", "task.noted", "task.unclaimed", "vetting.information_provided",
-        "vetting.information_requested", "vetting.joined", "vetting.started",
+        "review.not_ratified", "review.question_answered", "review.question_asked", "review.ratification_convened", "review.ratified",
+        "screening.hit_reopened", "screening.second_check_asked", "task.claimed", "task.noted", "task.unclaimed",
+        "vetting.information_provided", "vetting.information_requested", "vetting.joined", "vetting.started",
     }
 )  # fmt: skip
 """Events that are only told: nothing is projected from them."""

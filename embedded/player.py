@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 from temporalio.client import Client
 
-from activities import activation, sanctions
-from activities.rescreen import rescreen
 from embedded import bank, practice
 from schemas.messages import Answer
 from worker import doors
@@ -194,16 +192,12 @@ class Player:
         self.told(play, f"{play.begins:%d %b %Y}  submitted, taken as {taken.reference}")
 
     async def _declare(self, play: Play, declared: dict[str, Any], at: datetime) -> None:
-        try:
-            await activation.declare(self.pool, declared, at=at, clock=play.clock, client=self.client)
-        except activation.ActivationRefused as error:
-            raise PlayFailed(play.case, f"{play.case}: the activation was refused: {error}") from error
+        if refused := await doors.declare_emergency(self.pool, self.client, declared, at=at, clock=play.clock):
+            raise PlayFailed(play.case, f"{play.case}: the activation was refused: {'; '.join(f.message for f in refused)}")
         self.told(play, f"{at:%d %b %Y}  {declared['role']:28} activation {declared['reference']} declared")
 
     async def _load(self, play: Play, step: Step) -> None:
-        async with self.pool.acquire() as conn:
-            loaded = await sanctions.load(cast("asyncpg.Connection", conn), (play.folder / step.load).read_bytes())
-        await rescreen(self.pool, self.client, clock=play.clock)
+        loaded = await doors.load_sanctions(self.pool, self.client, (play.folder / step.load).read_bytes(), clock=play.clock)
         self.told(play, f"{step.on:%d %b %Y}  sanctions list {loaded.version} loaded, {loaded.entries} entries")
 
     async def _zone(self, play: Play) -> str:

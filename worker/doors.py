@@ -8,14 +8,15 @@ import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import asyncpg
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import intake
+from activities import activation, intake, sanctions
+from activities.rescreen import rescreen
 from db import content
 from schemas.engine import Tick, Ticked
 from schemas.findings import Finding
@@ -79,6 +80,25 @@ async def submit(pool: asyncpg.Pool, client: Client | None, raw: Any, *, clock: 
     return Submitted(
         reference=outcome.reference, workflow=outcome.workflow, repeated=outcome.state == "repeated", findings=tuple(outcome.findings)
     )
+
+
+async def declare_emergency(
+    pool: asyncpg.Pool, client: Client, declared: dict[str, Any], *, at: datetime, clock: str = ""
+) -> list[Finding]:
+    """Declare an activation; the findings if it was refused, and then nothing was changed."""
+    try:
+        await activation.declare(pool, declared, at=at, clock=clock, client=client)
+    except activation.ActivationRefused as refused:
+        return refused.findings
+    return []
+
+
+async def load_sanctions(pool: asyncpg.Pool, client: Client, edition: bytes, *, clock: str | None = None) -> sanctions.Loaded:
+    """Keep an edition of a list and screen everyone with a case against it; raises as `sanctions.load` does."""
+    async with pool.acquire() as conn:
+        loaded = await sanctions.load(cast("asyncpg.Connection", conn), edition)
+    await rescreen(pool, client, clock=clock)
+    return loaded
 
 
 def content_key(*parts: object) -> str:

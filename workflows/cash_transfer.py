@@ -22,7 +22,8 @@ with workflow.unsafe.imports_passed_through():
 @dataclass(frozen=True)
 class Track:
     """`side_by_side`: programme certifies and finance checks at the same time; else one after the other. `waits_in`: statuses before the
-    signature in which funds may already be reserved; in any other the stage stands down. `waiver`: the reporting condition may be waived."""
+    signature in which funds may already be reserved; in any other the stage stands down. `waiver`: the condition of a report may be waived.
+    """
 
     side_by_side: bool
     waits_in: frozenset[str]
