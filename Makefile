@@ -27,7 +27,7 @@ help: ## this list
 
 # --- run it ----------------------------------------------------------------------------------------------------------
 
-.PHONY: demo up down bench play-30 play-300
+.PHONY: demo up down bench play-30 play-300 play-30-mixed play-300-mixed
 demo: $(VENV)/.installed-embedded ## play the example cases on embedded servers, from intake to the first reported instalment
 	@$(BIN)/pca demo $(ARGS)
 
@@ -45,6 +45,12 @@ play-30: $(VENV)/.installed-embedded ## play 30 real rows to the first reported 
 
 play-300: $(VENV)/.installed-embedded ## the same with 300 rows
 	@$(BIN)/python -m bench.play --rows 300 $(ARGS)
+
+play-30-mixed: $(VENV)/.installed-embedded ## play 30 rows of 2018, Reserve and Standard mixed, until nothing is owed any more
+	@$(BIN)/python -m bench.play --file ProjectSummaryV2_2018.csv --mixed --rows 30 $(ARGS)
+
+play-300-mixed: $(VENV)/.installed-embedded ## the same with 300 rows
+	@$(BIN)/python -m bench.play --file ProjectSummaryV2_2018.csv --mixed --rows 300 $(ARGS)
 
 # --- prove it --------------------------------------------------------------------------------------------------------
 

@@ -79,7 +79,16 @@ async def tasks_of(pool: asyncpg.Pool, begin: BeginStage) -> list[Task]:
         if not rows:
             return []
         pack, calendar = await pack_and_calendar(conn, begin)
+        if any(row["kind"] not in pack.tasks for row in rows):  # what only the standard track has figures for
+            standard = await _standard_pack(conn, begin)
+            return [task_of(row, pack if row["kind"] in pack.tasks else standard, calendar) for row in rows]
         return [task_of(row, pack, calendar) for row in rows]
+
+
+async def _standard_pack(conn: asyncpg.Connection, begin: BeginStage) -> Pack:
+    if kind_of(begin.subject) != "case":
+        return await versions.pack_in_force(conn, "standard", begin.at.date())
+    return await versions.pack_by_hash(conn, (await case_row(conn, begin.subject))["packs"]["standard"]["sha256"])
 
 
 async def case_row(conn: asyncpg.Connection, subject: str) -> asyncpg.Record:
@@ -140,6 +149,8 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
     rests_on = await activation.of_case(conn, begin.subject) if row["track"] == "emergency" else None
     if rests_on is not None and rests_on["state"] != "declared" and not await conn.fetchval(activation.SQL["told_ended"], begin.subject):
         facts["activation_ended"] = rests_on["reference"]
+    if await conn.fetchval(OWED["convert_or_end"], begin.subject):
+        facts["convert_or_end"] = "document_completion"
     return facts
 
 

@@ -12,6 +12,7 @@ from activities.begin import begins, pack_and_calendar
 from activities.settle_obligations import GRACE_LEVEL, SECOND_LEVEL
 from db.sql import queries
 from policy.calendar import Calendar
+from policy.obligations import decided_on
 from policy.pack import Pack
 from schemas.engine import BeginStage, Moment
 
@@ -76,6 +77,8 @@ def moments(row: asyncpg.Record, pack: Pack, calendar: Calendar) -> list[Moment]
         found.append(Moment(at=due, does="overdue"))
     if row["data"].get("then_at"):
         found.append(Moment(at=datetime.fromisoformat(row["data"]["then_at"]), does="overdue", level=SECOND_LEVEL))
+    if row["kind"] == "document_completion":  # it follows the due day, wherever that is moved
+        found.append(Moment(at=calendar.end_of_business(decided_on(day, pack)), does="overdue", level=SECOND_LEVEL))
     if row["state"] == "evidence_in":
         grace = calendar.end_of_business(calendar.add_working_days(day, pack["obligation.check_grace_days"]))
         found.append(Moment(at=grace, does="overdue", level=GRACE_LEVEL))

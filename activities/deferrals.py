@@ -17,7 +17,7 @@ from activities.settling import Row, Settling
 from db.sql import queries
 from policy import obligations, vetting
 from policy.calendar import Calendar
-from schemas.names import obligation_id, owner_of
+from schemas.names import obligation_id, office_and_partner, owner_of, vetting_workflow
 
 SQL = queries("deferrals")
 
@@ -149,6 +149,7 @@ async def _set_due(s: Settling, row: Row, calendar: Calendar, due_on: date, beca
     ]
     await _shift(s, row["subject"], about, due)
     await begin(s, row["subject"])
+    s.hint(vetting_workflow(*office_and_partner(row["subject"])))  # it keeps the moments of its open tasks in memory
 
 
 async def _shift(s: Settling, subject: str, tasks: Iterable[Row], due: str) -> None:

@@ -95,10 +95,12 @@ async def _again(s: Settling, first: Recorded) -> Recorded:
     """The first answer, with its tasks as they stand now: a stage that was reset, or started anew, must not wait for what is decided."""
     if not first.tasks:
         return first.model_copy(update={"repeated": True})
-    pack, calendar = await s.pack(s.batch.track), await s.calendar()
+    own, calendar = await s.pack(s.batch.track), await s.calendar()
     rows = await s.db.fetch("SELECT * FROM task WHERE id = ANY($1::text[])", [task.id for task in first.tasks])
     decided = [found for row in rows if row["state"] == "decided" and (found := await _decided(s.db, row)) is not None]
-    still = [task_of(row, pack, calendar) for row in rows if row["state"] == "open"]
+    still = [
+        task_of(row, own if row["kind"] in own.tasks else await s.pack("standard"), calendar) for row in rows if row["state"] == "open"
+    ]
     return first.model_copy(update={"repeated": True, "tasks": still, "decided": decided})
 
 
@@ -517,9 +519,10 @@ async def _open(s: Settling, chains: Chains) -> tuple[list[Task], list[Decided]]
     decided: list[Decided] = []
     if not openings:
         return tasks, decided
-    pack, calendar = await s.pack(s.batch.track), await s.calendar()
+    own, calendar = await s.pack(s.batch.track), await s.calendar()
     office, cases = await s.office_code(), await _waiting(s)
     for opening in openings:
+        pack = own if opening.kind in own.tasks else await s.pack("standard")  # a level that does not unlock the single reviewer
         name = task_id(owner_of(s.batch.subject), s.batch.stage, s.batch.round, opening.kind, opening.whom)
         row = await s.db.fetchrow("SELECT * FROM task WHERE id = $1", name)
         if row is None:

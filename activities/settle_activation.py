@@ -14,6 +14,7 @@ from db.sql import queries
 from policy import document as documents
 from policy import eligibility
 from schemas.findings import Finding
+from schemas.names import office_and_partner, vetting_workflow
 from schemas.tasks import CATALOGUE
 
 SQL = queries("activation")
@@ -37,6 +38,8 @@ async def expired(s: Settling, event: Draft) -> None:
     if s.at < activation.ends_at(row, calendar):
         s.refuse("activation_in_force", f"It runs to {row['valid_to']}.", source=activation.SOURCE, next_step="Its end comes by itself.")
     event.data["to"] = row["valid_to"].isoformat()
+    for case in await s.db.fetch(SQL["cases_under"], row["reference"]):
+        s.hint(case["workflow"])  # all of them at once; the slice of the activation names only as many as fit
 
 
 @settles("case.activation_ended")
@@ -166,3 +169,5 @@ async def track_changed(s: Settling, event: Draft) -> None:
         if due < row["due_at"]:
             shifted = {"task": row["id"], "from": row["due_at"].isoformat(), "due_at": due.isoformat()}
             s.append("task.shifted", shifted, subject=row["subject"])
+            if row["subject"] != event.subject:
+                s.hint(vetting_workflow(*office_and_partner(row["subject"])))  # it keeps the moments of its open tasks in memory

@@ -191,6 +191,18 @@ async def request(s: Settling) -> None:
         )
     if face.modality not in document.modalities:
         s.refuse("modality_not_agreed", f"The document does not foresee {face.modality}.", path="$.data.face.modality", source="PCA 8.2")
+    elements = await s.db.fetch(SQL["elements_of"], case["partner_subject"])
+    clearance = await s.db.fetchrow(SQL["clearance_of"], case["partner_subject"])
+    pack, risk = await s.pack(), _risk(elements)
+    allowed = cash.modalities(risk, pack, mitigated=clearance is not None and bool(clearance["conditions"]))
+    if face.modality not in allowed:  # said here and not first at the release, when three people have worked on it
+        s.refuse(
+            "modality_not_allowed",
+            f"{face.modality.replace('_', ' ')} is not possible at {risk} risk.",
+            path="$.data.face.modality",
+            source=pack.source("cash.modalities"),
+            next_step=f"Possible: {', '.join(item.replace('_', ' ') for item in allowed)}; or mitigation is approved.",
+        )
     estimate: dict[str, Decimal] = {}
     for item in face.estimate:
         estimate[item.activity] = estimate.get(item.activity, ZERO) + item.number * item.price
@@ -200,7 +212,7 @@ async def request(s: Settling) -> None:
             document=document,
             period=face.period,
             authorised=await lines_drawn(s, case["subject"], but=instalment),
-            ceiling=await ceiling(s, case, document, instalment, await s.db.fetch(SQL["elements_of"], case["partner_subject"])),
+            ceiling=await ceiling(s, case, document, instalment, elements),
             estimate=estimate if face.estimate else None,
         )
     )

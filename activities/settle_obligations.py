@@ -48,6 +48,9 @@ BY_ACT_ONLY = frozenset(
 )
 """Kinds that are met by a task of their own, never by evidence on the obligation."""
 
+DECISION = "activation_end_decision"
+"""The duty to decide what becomes of a case."""
+
 SECOND_LEVEL = 1
 """Level of the second moment of a kind that has one (six months without a report, the final rating)."""
 GRACE_LEVEL = 10
@@ -222,6 +225,9 @@ async def lifted(s: Settling, event: Draft) -> None:
     """Its consequences end, and only its own."""
     event.data.setdefault("by", s.actor)
     await _lift(s, event.data["obligation"])
+    row = await s.db.fetchrow(SQL["obligation_of"], event.data["obligation"])
+    if row is not None and row["kind"] == "document_completion":  # nothing is left to decide about it
+        await met(s, DECISION, row["subject"], what=row["kind"], by=event.type)
     if s.batch.stage != "obligations":
         await begin(s, event.subject)  # who watches over it closes its task
 
@@ -242,9 +248,11 @@ async def assessed(s: Settling, event: Draft) -> None:
 @settles("obligation.extended", locks=("partner",))
 async def extended(s: Settling, event: Draft) -> None:
     """An accepted extension lifts the consequences until its date."""
-    until = date.fromisoformat(s.data["until"])
+    until = date.fromisoformat(s.data.get("until") or event.data["until"])
     event.data |= {"until": until.isoformat(), "due_at": (await s.calendar()).end_of_business(until).isoformat(), "by": s.actor}
     await _lift(s, event.data["obligation"])
+    if s.batch.stage != "obligations":
+        await begin(s, event.subject)  # who watches over it learns of the new day
 
 
 @settles("obligation.overdue", locks=("partner",))
@@ -262,6 +270,10 @@ async def overdue(s: Settling, event: Draft) -> None:
         s.refuse("not_due", f"{identity} is due at {row['due_at'].isoformat()}.", source="casebook 3", next_step="It comes by itself.")
         return
     calendar = await s.calendar()
+    converts = level == SECOND_LEVEL and row["kind"] == "document_completion" and row["due_at"] is not None
+    if converts and s.at < (at := calendar.end_of_business(obligations.decided_on(calendar.local_date(row["due_at"]), await s.pack()))):
+        s.refuse("not_due", f"It is decided from {at.isoformat()} on.", source="casebook 3", next_step="It comes by itself.")
+        return
     event.data |= {
         "kind": row["kind"],
         "days": calendar.working_days(calendar.local_date(row["due_at"]), await s.today()) if row["due_at"] else 0,
@@ -281,6 +293,9 @@ async def overdue(s: Settling, event: Draft) -> None:
             {"obligation": identity, "consequence": consequence, "cases": list(row["cases"]), "blocks": [block] if block else []},
             row["subject"],
         )
+        if consequence == obligations.CONVERT_OR_END:
+            anchors = {"activation_end": await s.today()}
+            await create(s, DECISION, row["subject"], what=row["kind"], anchors=anchors, reason="not_completed", cases=tuple(row["cases"]))
     await _hint(s, row)
 
 

@@ -14,6 +14,7 @@ from activities.settling import Draft, Settling, judges, settles
 from db.sql import queries
 from policy import document as documents
 from policy.calendar import add_months
+from schemas.names import obligation_id, owner_of
 from schemas.payloads import SubmitRequest
 
 SQL = queries("owed")
@@ -150,6 +151,12 @@ async def waived(s: Settling, event: Draft) -> None:
         authority=s.said.role if s.said else "",
     )  # fmt: skip
     event.data |= {"instalment": number, "until": until, "obligation": identity}
+    calendar = await s.calendar()
+    for row in await s.db.fetch(OBLIGATIONS["obligations_of_kind"], event.subject, "quarterly_face"):
+        # the report stays owed, but until that day its own stop would undo the waiver; the six months are counted from the period
+        mine = row["id"] == obligation_id(owner_of(event.subject), "quarterly_face", str(number))
+        if mine and row["due_at"] is not None and calendar.local_date(row["due_at"]) < date.fromisoformat(until):
+            s.append("obligation.extended", {"obligation": row["id"], "until": until}, event.subject)
 
 
 @settles("report.reviewed")

@@ -15,8 +15,9 @@ ENDS = frozenset({"rejected", "withdrawn", "cancelled", "terminated", "expired",
 _CASE = """
 SELECT c.view_version
     + coalesce((SELECT sum(sequence) FROM stream WHERE subject IN (c.umbrella, c.partner_subject)), 0)::integer AS version,
-    c.track, c.status, c.held, c.hold_until, c.under_notice, c.clock, c.umbrella, c.partner_subject, k."offset"
-FROM "case" c LEFT JOIN clock k ON k.name = c.clock
+    coalesce(nullif(c.track, ''), s.facts->>'track', 'standard') AS track, -- not set yet: the one it asked for
+    c.status, c.held, c.hold_until, c.under_notice, c.clock, c.umbrella, c.partner_subject, k."offset"
+FROM "case" c LEFT JOIN clock k ON k.name = c.clock LEFT JOIN submission s ON s.reference = c.reference
 WHERE c.subject = $1
 """
 _BLOCKS = "SELECT id, scope, cause, since, until FROM block WHERE subject = ANY($1::text[]) AND lifted_at IS NULL ORDER BY since, id"
@@ -34,7 +35,7 @@ async def view_of(conn: asyncpg.Connection, subject: str) -> CaseView:
     blocks = await conn.fetch(_BLOCKS, [subject, row["umbrella"], row["partner_subject"]])
     return CaseView(
         version=row["version"],
-        track=row["track"] or "standard",
+        track=row["track"],
         status=row["status"],
         held=row["held"],
         hold_until=row["hold_until"],

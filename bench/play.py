@@ -1,24 +1,30 @@
 """Real rows, played by everyone in them: `python -m bench.play --rows 300`.
 
-Takes the Standard rows of an OCHA ProjectSummary file into a fresh practice stack, one clock for each partner, plays each case to a
-reported first instalment, and then asks whether anything is wrong: failed workflows, refusals that nobody can explain, chains, rebuilt
-tables, the bank's own ledger. Prints what it found; exit code 1 if anything is wrong. Nothing of a row is printed but its code.
+Takes rows of an OCHA ProjectSummary file into a fresh practice stack, one clock for each partner, plays each case to a reported first
+instalment (on the fast path: until nothing is owed any more), and then asks whether anything is wrong: failed workflows, refusals that
+nobody can explain, chains, rebuilt tables, the bank's own ledger. `--mixed` takes partners with rows of both kinds first: Reserve rows run
+under activations of their own, of all three levels. Exit code 1 if anything is wrong. Nothing of a row is printed but its code.
 """
 
 import argparse
 import asyncio
 import os
+import re
+import statistics
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import zip_longest
 from pathlib import Path
 
 import asyncpg
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities import sanctions, versions
+from activities import read, sanctions, versions
 from cli.demo import EXAMPLES
 from db import audit, migrate
 from db.pool import connect_pool
@@ -27,12 +33,54 @@ from embedded.auto import Auto
 from embedded.bank import movements
 from embedded.stack import Stack
 from policy import cbpf
+from schemas.findings import Finding
 from worker import doors
 from worker.connect import connect_temporal
 
 AT_ONCE = 6
 """How many clocks are played side by side: two cores have no use for more."""
 HORIZON = timedelta(days=900)
+
+
+MOST_OF_ONE = 4
+"""How many rows of one partner are played in a mixed play: the others come from other partners."""
+
+
+def mixed(found: Sequence[cbpf.Mapped], rows: int) -> list[cbpf.Mapped]:
+    """So many rows of partners drawn by their codes: with both kinds of rows, with Reserve rows only, with Standard rows only, in turn."""
+    of: dict[str, list[cbpf.Mapped]] = defaultdict(list)
+    for item in found:
+        of[item.row.partner].append(item)
+    kinds: dict[tuple[bool, bool], list[list[cbpf.Mapped]]] = defaultdict(list)
+    for code in sorted(of, key=lambda code: cbpf.draw(code, "play", 10**9)):
+        tracks = {item.intake.track for item in of[code]}
+        both = [next(item for item in of[code] if item.intake.track == track) for track in sorted(tracks)]
+        rest = [item for item in of[code] if item not in both]
+        kinds["emergency" in tracks, "standard" in tracks].append([*both, *rest][:MOST_OF_ONE])
+    turns = zip_longest(kinds[True, True], kinds[True, False], kinds[False, True])
+    chosen = [item for turn in turns for group in turn if group for item in group][:rows]
+    return [item for item in found if item in chosen]
+
+
+def own_activation(item: cbpf.Mapped) -> cbpf.Mapped:
+    """The activation of the row's fund and year, as one of its partner's alone: it ends on the partner's clock."""
+    if item.intake.activation is None:
+        return item
+    code = re.sub(r"[^A-Z0-9]+", "-", item.row.partner.upper()).strip("-")
+    return replace(item, intake=item.intake.model_copy(update={"activation": f"{item.intake.activation}-P{code}"}))
+
+
+async def declare(pool: asyncpg.Pool, client: Client, mapped: Sequence[cbpf.Mapped], clock: str, at: datetime) -> list[Finding]:
+    """The activations that the rows of one partner rely on: most of level L2, some L1, some L3 with the head of office stepping aside."""
+    found: list[Finding] = []
+    by_name = {item.intake.activation: item for item in mapped if item.intake.activation}
+    for name, item in by_name.items():
+        drawn = cbpf.draw(item.row.partner, "level")
+        level: cbpf.Level = "L1" if drawn < 15 else "L3" if drawn < 35 else "L2"
+        reference, day = cbpf.activation_reference(item.row.fund, item.row.year), item.intake.submitted_on
+        declared = cbpf.declaration([item.row], reference, day, level=level, step_aside=level == "L3") | {"reference": name}
+        found += await doors.declare_emergency(pool, client, declared, at=at, clock=clock)
+    return found
 
 
 def say(line: str) -> None:
@@ -42,7 +90,9 @@ def say(line: str) -> None:
 async def take(pool: asyncpg.Pool, client: Client, mapped: list[cbpf.Mapped], clock: str) -> Counter[str]:
     """Submit the rows of one partner; the rules of those refused."""
     refused: Counter[str] = Counter()
-    await practice.create(pool, clock, datetime.now(UTC))
+    now = datetime.now(UTC)
+    await practice.create(pool, clock, now)
+    refused.update(f"activation:{finding.rule}" for finding in await declare(pool, client, mapped, clock, now))
     for item in mapped:
         taken = await doors.submit(pool, client, item.intake, clock=clock)
         if not taken.reference:
@@ -53,12 +103,15 @@ async def take(pool: asyncpg.Pool, client: Client, mapped: list[cbpf.Mapped], cl
 async def play(rows: int, file: Path, only: str) -> int:
     """Returns how many things are wrong."""
     today = datetime.now(UTC).date()
-    found = cbpf.intakes(cbpf.read(file), today=today)
-    chosen = [m for m in found if not m.refused and (only == "all" or m.intake.track == only)][:rows]
+    found = [m for m in cbpf.intakes(cbpf.read(file), today=today) if not m.refused]
+    chosen = [own_activation(m) for m in mixed(found, rows)] if only == "mixed" else [m for m in found if m.intake.track == only][:rows]
     partners: dict[str, list[cbpf.Mapped]] = defaultdict(list)
     for item in chosen:
         partners[item.intake.partner.id].append(item)
-    say(f"{len(chosen)} rows of {file.name}, {len(partners)} partners")
+    tracks = Counter(item.intake.track for item in chosen)
+    several = sum(len(items) > 1 for items in partners.values())
+    say(f"{len(chosen)} rows of {file.name} ({', '.join(f'{n} {track}' for track, n in sorted(tracks.items()))})")
+    say(f"{len(partners)} partners, {several} with several rows")
     async with Stack(practice=True) as stack:
         await asyncio.to_thread(migrate.apply, stack.database_url)
         pool = await connect_pool(stack.database_url, size=AT_ONCE + 4)
@@ -104,6 +157,8 @@ async def _played(stack: Stack, pool: asyncpg.Pool, client: Client, partners: di
     decisions = sum(auto.decisions for auto in autos)
     say(f"{seconds:.0f} s; {decisions} decisions; cases " + ", ".join(f"{row['n']} {row['status']}" for row in cases))
     say(f"{reported} first instalments reported")
+    for line in await _of_use(pool):
+        say(line)
     explained, unexplained = _refusals(autos)
     say("another person was asked: " + (", ".join(f"{rule} {n}" for rule, n in explained.items()) or "never"))
     wrong = [f"refused at the door: {rule} ({n})" for rule, n in refused.items()]
@@ -120,12 +175,49 @@ async def _played(stack: Stack, pool: asyncpg.Pool, client: Client, partners: di
     return len(wrong)
 
 
+async def _of_use(pool: asyncpg.Pool) -> list[str]:
+    """What the play says of the two tracks: days, hand-overs, and what became of what is owed."""
+    said: list[str] = []
+    for track in ("standard", "emergency"):
+        rows = await pool.fetch('SELECT reference, subject, received_at FROM "case" WHERE track = $1 ORDER BY reference', track)
+        if not rows:
+            continue
+        days: dict[str, list[float]] = defaultdict(list)
+        hand_overs: list[int] = []
+        for row in rows:
+            approved = await pool.fetchval("SELECT max(at) FROM event WHERE subject = $1 AND type = 'approval.given'", row["subject"])
+            paid = await pool.fetchval("SELECT min(at) FROM event WHERE subject = $1 AND type = 'payment.confirmed'", row["subject"])
+            for what, at in (("approval", approved), ("payment", paid)):
+                if at is not None:
+                    days[what].append((at - row["received_at"]).total_seconds() / 86400)
+            case = await read.show(pool, row["reference"])
+            if (n := case["hand_overs"]["to_first_payment"]) is not None:
+                hand_overs.append(n)
+        medians = ", ".join(f"{statistics.median(found):.1f} days to {what}" for what, found in days.items())
+        crossed = f"{statistics.median(hand_overs):g} hand-overs to the first payment" if hand_overs else "none paid"
+        said.append(f"{track}: {len(rows)} cases; median {medians}; {crossed}")
+    fates = await pool.fetch(
+        """SELECT o.kind, count(*) AS n, count(*) FILTER (WHERE o.state = 'met') AS met, count(*) FILTER (WHERE EXISTS (
+             SELECT 1 FROM event e WHERE e.subject = o.subject AND e.type = 'obligation.overdue'
+             AND e.data->'data'->>'obligation' = o.id)) AS lapsed FROM obligation o GROUP BY o.kind ORDER BY o.kind"""
+    )
+    said += [f"  {row['kind']}: {row['n']}, met {row['met']}, overdue at some time {row['lapsed']}" for row in fates]
+    for row in await pool.fetch(
+        "SELECT data->'data'->>'to' AS track, data->'data'->>'reason' AS why, count(*) AS n FROM event"
+        " WHERE type = 'case.track_changed' GROUP BY track, why ORDER BY track, why"
+    ):
+        said.append(f"{row['n']} cases changed to the {row['track']} track ({row['why']})")
+    fired = await pool.fetchval("SELECT count(*) FROM event WHERE type = 'obligation.consequence_applied'")
+    lifted = await pool.fetchval("SELECT count(*) FROM event WHERE type = 'obligation.consequence_lifted'")
+    return [*said, f"consequences: {fired} fired, {lifted} obligations lifted theirs"]
+
+
 def _refusals(autos: list[Auto]) -> tuple[Counter[str], Counter[str]]:
     """Rules by which another person was asked, and rules that the play cannot explain."""
     every: Counter[str] = Counter()
     for auto in autos:
         every += auto.refusals
-    explained = Counter({rule: n for rule, n in every.items() if Auto.is_about_the_person(rule)})
+    explained = Counter({rule: n for rule, n in every.items() if Auto.is_explained(rule)})
     return explained, every - explained
 
 
@@ -164,13 +256,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.play", description="Play real rows to a reported first instalment.")
     parser.add_argument("--rows", type=int, default=30)
     parser.add_argument("--file", default="ProjectSummaryV2_2025.csv")
-    parser.add_argument("--only", choices=("standard", "all"), default="standard")
+    parser.add_argument("--only", choices=("standard", "emergency"), default="standard")
+    parser.add_argument("--mixed", action="store_true", help="rows of both kinds, several of one partner on one clock")
     arguments = parser.parse_args()
     folder = Path(os.environ.get("PCA_SHARED_DATA", "../shared/data")) / "cbpf"
     if not (folder / arguments.file).exists():
         say(f"skipped: {folder / arguments.file} is not there (set PCA_SHARED_DATA)")
         return 0
-    return 1 if asyncio.run(play(arguments.rows, folder / arguments.file, arguments.only)) else 0
+    return 1 if asyncio.run(play(arguments.rows, folder / arguments.file, "mixed" if arguments.mixed else arguments.only)) else 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Outcome:
     differences: list[Difference]
     totals: dict[str, Any]
     ui_url: str
+    new_partner: dict[str, Any] | None = None
     seed: int = 0
 
     @property
@@ -71,7 +72,9 @@ async def play_examples(stack: Stack, chosen: tuple[str, ...], *, quiet: bool) -
                 failed.append(Difference(play.case, "case", play.reference, str(error)))
                 continue
             failed += differences(play.case, expected.get(play.case, {}), found[play.case])
-        outcome = Outcome(found, failed, await read.totals(pool), stack.ui_url)
+        both = new_partner(expected["new_partner"], found)
+        failed += _half(expected["new_partner"], both)
+        outcome = Outcome(found, failed, await read.totals(pool), stack.ui_url, both)
     finally:
         await pool.close()
     if not quiet:
@@ -90,6 +93,75 @@ async def load_examples(pool: asyncpg.Pool) -> None:
 def _submitted(play: Play) -> list[str]:
     """Source references of what the play submits on its way."""
     return [json.loads((play.folder / step.submit).read_text(encoding="utf-8"))["source_reference"] for step in play.steps if step.submit]
+
+
+TRACKS = ("standard", "emergency")
+
+
+def new_partner(which: dict[str, Any], found: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """What a new partner goes through to its first payment, by track, as the record of the two cases has it; None unless both were played.
+
+    `which` names the case of each track (`cases` of `new_partner` in expected.json). Keys of each: case, hand_overs, holder_days, clocks,
+    obligations (with what fired and lifted).
+    """
+    if not all(which["cases"][track] in found for track in TRACKS):
+        return None
+    return {track: _side(which["cases"][track], found[which["cases"][track]]) for track in TRACKS}
+
+
+def _side(case: str, figures: dict[str, Any]) -> dict[str, Any]:
+    kept = ("hand_overs", "holder_days", "clocks", "signed_on", "payments", "obligations", "consequences")
+    return {"case": case, **{name: figures[name] for name in kept}}
+
+
+def _half(which: dict[str, Any], both: dict[str, Any] | None) -> list[Difference]:
+    """Both counts as expected, and that of the emergency case at most half of the other."""
+    if both is None:
+        return []
+    counts = {track: both[track]["hand_overs"] for track in TRACKS}
+    found = differences("new_partner", {"hand_overs": which["hand_overs"]}, {"hand_overs": counts})
+    if 2 * counts["emergency"] > counts["standard"]:
+        found.append(Difference("new_partner", "emergency hand-overs", f"at most half of {counts['standard']}", counts["emergency"]))
+    return found
+
+
+def fate(side: dict[str, Any], kind: str) -> str:
+    """What became of the obligations of one kind: state, due day, and what fired by itself until it lifted; a dash if there was none."""
+    kept = [o for o in side["obligations"] if o["kind"] == kind]
+    if not kept:
+        return "-"
+    states = "; ".join(o["state"] + (f", due {o['due']}" if o["due"] else "") for o in kept)
+    fired = [
+        f"{row['consequence']} from {row['on']}" + (f" to {row['lifted_on']}" if row["lifted_on"] else "")
+        for row in side["consequences"]
+        if row["kind"] == kind
+    ]
+    return "; ".join((states, *fired))
+
+
+def _side_by_side(both: dict[str, Any]) -> None:
+    """Both tracks of a new partner, figure by figure, then every obligation with its fate."""
+    sides = [both[track] for track in TRACKS]
+    names = {"a": "intake to signature", "b": "partner's first act to signature", "c": "submission to signature", "d": "request to payment"}
+    rows: list[tuple[Any, ...]] = [
+        ("hand-overs to first payment", *(side["hand_overs"] for side in sides)),
+        *((f"clock {name}, {text}", *(side["clocks"][name] for side in sides)) for name, text in names.items()),
+        *(
+            (f"held by {holder}", *(side["holder_days"].get(holder) for side in sides))
+            for holder in ("office", "partner", "external", "hold")
+        ),
+        ("signed on", *(side["signed_on"] for side in sides)),
+        ("first payment on", *(next((p["paid_on"] for p in side["payments"]), None) for side in sides)),
+    ]
+    kinds = dict.fromkeys(o["kind"] for side in sides for o in side["obligations"])
+    rows += [(f"obligation {kind}", *(fate(side, kind) for side in sides)) for kind in kinds]
+    heads = ("working days of the office", *(f"{track} ({both[track]['case']})" for track in TRACKS))
+    table(heads, rows, title="a new partner on both tracks")
+    standard, emergency = (side["hand_overs"] for side in sides)
+    verdict = "at most half" if 2 * emergency <= standard else "MORE than half"
+    say(
+        f"to the first payment: {emergency} hand-overs on the fast path, {standard} on the standard track ({verdict}); no check was dropped"
+    )
 
 
 def _print(outcome: Outcome, shown: dict[str, dict[str, Any]]) -> None:
@@ -113,6 +185,9 @@ def _print(outcome: Outcome, shown: dict[str, dict[str, Any]]) -> None:
         table((case, ""), lines)
     say("")
     table(("in PostgreSQL", "rows"), list(outcome.totals.items()))
+    if outcome.new_partner is not None:
+        say("")
+        _side_by_side(outcome.new_partner)
     say("")
     if outcome.as_expected:
         say("as expected in every figure of examples/expected.json")

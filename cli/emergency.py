@@ -4,11 +4,15 @@ import asyncio
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.output import INVALID, as_json, say, stop, table
+from cli.output import INVALID, REFUSED, as_json, say, stop, table
 from cli.servers import both, database, find
+
+if TYPE_CHECKING:
+    import asyncpg
 
 WHO = click.option("--by", "actor", required=True, help="Actor who decides.")
 ROLE = click.option("--role", required=True, help="Role in which.")
@@ -26,6 +30,19 @@ def _day(value: str, name: str) -> date:
         raise stop(INVALID, "no_date", f"{value} is no date.", path=f"--{name}", next_step="write YYYY-MM-DD") from None
 
 
+async def _now(pool: "asyncpg.Pool", reference: str) -> datetime:
+    """The business time that an activation lives by: that of its practice clock, if it has one. One that nobody knows is told later."""
+    from activities import activation
+    from schemas.names import activation_subject
+
+    row = await pool.fetchrow(activation.SQL["activation"], activation_subject(reference))
+    if row is None or not row["clock"]:
+        return datetime.now(UTC)
+    from embedded import practice
+
+    return await practice.now(pool, row["clock"])
+
+
 @emergency.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--clock", default="", help="Practice clock that it lives by.")
@@ -38,8 +55,13 @@ def declare(file: Path, clock: str) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise stop(INVALID, "not_toml", str(error), path=str(file), next_step="see `examples/activations`") from None
 
+    activation.Declaration.model_validate(declared)  # what cannot be read needs no server to be told so
+    servers = find()
+    if clock and not servers.practice:
+        raise stop(REFUSED, "no_practice", "This stack has no practice clocks.", next_step="start one with `pca up --practice`")
+
     async def done() -> bool:
-        async with both(find()) as (pool, client):
+        async with both(servers) as (pool, client):
             at = datetime.now(UTC)
             if clock:
                 from embedded import practice
@@ -60,10 +82,12 @@ def renew(reference: str, until: str, actor: str, role: str) -> None:
     """Renew an activation before it lapses."""
     from activities import activation
 
+    last = _day(until, "to")
+
     async def done() -> None:
         async with both(find()) as (pool, client):
-            at = datetime.now(UTC)
-            await activation.renew(pool, reference, to=_day(until, "to"), actor=actor, role=role, at=at, client=client)
+            at = await _now(pool, reference)
+            await activation.renew(pool, reference, to=last, actor=actor, role=role, at=at, client=client)
 
     asyncio.run(done())
     say(f"{reference} renewed to {until}")
@@ -80,7 +104,7 @@ def revoke(reference: str, reason: str, actor: str, role: str) -> None:
 
     async def done() -> list[str]:
         async with both(find()) as (pool, client):
-            at = datetime.now(UTC)
+            at = await _now(pool, reference)
             return await activation.revoke(pool, reference, reason=reason, actor=actor, role=role, at=at, client=client)
 
     returned = asyncio.run(done())
@@ -101,7 +125,7 @@ def step_aside(reference: str, first: str, last: str, actor: str, role: str) -> 
 
     async def done() -> None:
         async with both(find()) as (pool, client):
-            at = datetime.now(UTC)
+            at = await _now(pool, reference)
             await activation.step_aside(pool, reference, first=days[0], last=days[1], actor=actor, role=role, at=at, client=client)
 
     asyncio.run(done())
@@ -121,6 +145,9 @@ def list_activations(json_: bool) -> None:
     found = asyncio.run(rows())
     if json_:
         as_json(found)
+        return
+    if not found:
+        say("no activation")
         return
     columns = ("reference", "level", "offices", "valid_from", "valid_to", "step_aside_from", "step_aside_to", "state", "declared_by")
     table(columns, [[row[column] for column in columns] for row in found])

@@ -7,21 +7,22 @@ import asyncio
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.intake import Outcome, connected, join_clock
-from cli.output import DONE, INVALID, Lines, Stopped, as_json, say, stop, table
+from cli.output import DONE, INVALID, Lines, Stopped, as_json, problems, say, stop, table
 from cli.servers import database, find
 from schemas.findings import Finding
 
 if TYPE_CHECKING:
     import asyncpg
+    from temporalio.client import Client
 
-    from policy.cbpf import Mapped
+    from policy.cbpf import Mapped, OverTwelve
 
 
 def _mapped(file: Path, shift: str, over: str, only: str | None, limit: int | None) -> "list[Mapped]":
@@ -50,7 +51,56 @@ async def _load_offices(pool: "asyncpg.Pool", mapped: "list[Mapped]", today: dat
     return [(await versions.load_office(pool, office)).name for office in offices]
 
 
-async def _import(mapped: "list[Mapped]", *, clock: str, rate: float, today: date | None, quiet: bool) -> list[Outcome]:
+async def _taken_before(pool: "asyncpg.Pool", mapped: "list[Mapped]") -> dict[str, date]:
+    """Rows that the record has, with the day on which they were submitted then."""
+    from policy import cbpf
+
+    rows = await pool.fetch(
+        "SELECT source_reference, facts->>'submitted_on' AS day FROM submission WHERE source = $1 AND source_reference = ANY($2::text[])",
+        cbpf.SOURCE,
+        [item.row.code for item in mapped],
+    )
+    return {row["source_reference"]: date.fromisoformat(row["day"]) for row in rows}
+
+
+async def _declare(pool: "asyncpg.Pool", client: "Client | None", mapped: "list[Mapped]", clock: str) -> list[Finding]:
+    """An activation for each fund and year with Reserve rows, on the day of its first; renewed as long as rows are submitted under it.
+
+    One that stands is left as it is. What is refused is told: its rows are refused at the door then.
+    """
+    from activities import activation
+    from policy import calendar, cbpf
+
+    days: dict[str, list[date]] = {}
+    for item in mapped:
+        if item.intake.activation and not item.refused:
+            days.setdefault(item.intake.activation, []).append(item.intake.submitted_on)
+    found: list[Finding] = []
+    for reference, submitted in sorted(days.items()):
+        standing = await pool.fetchval("SELECT valid_to FROM activation WHERE reference = $1", reference)
+        declared = cbpf.declaration([item.row for item in mapped], reference, min(submitted))
+        try:
+            if standing is None:
+                await activation.declare(pool, declared, at=_noon(min(submitted)), clock=clock, client=client)
+                standing = date.fromisoformat(declared["valid_to"])
+            while standing < max(submitted):
+                to = calendar.add_months(standing, 3)
+                await activation.renew(
+                    pool, reference, to=to, actor=declared["declared_by"], role=declared["role"], at=_noon(standing), client=client
+                )
+                standing = to
+        except activation.ActivationRefused as refused:
+            found += refused.findings
+    return found
+
+
+def _noon(day: date) -> datetime:
+    """Within the day in every time zone of an office, or nearly."""
+    return datetime.combine(day, time(10), UTC)
+
+
+async def _import(mapped: "list[Mapped]", *, clock: str, rate: float, today: date | None, over: "OverTwelve", quiet: bool) -> list[Outcome]:
+    from policy import cbpf
     from worker import doors
 
     servers = find()
@@ -62,6 +112,11 @@ async def _import(mapped: "list[Mapped]", *, clock: str, rate: float, today: dat
         made = await _load_offices(pool, mapped, today)
         if made and not quiet:
             say(f"office files generated for {', '.join(made)}")
+        before = await _taken_before(pool, mapped)
+        mapped = [cbpf.again(item, before[item.row.code], over_12_months=over) if item.row.code in before else item for item in mapped]
+        new = [item for item in mapped if item.row.code not in before]
+        if refused := await _declare(pool, client, new, clock):
+            problems(refused, title="Activations that were refused; their rows are refused at the door:")
         with Lines(len(mapped), "importing", quiet=quiet) as lines:
             for item in mapped:
                 outcome = Outcome(item.row.code, "refused", findings=list(item.findings))
@@ -169,7 +224,9 @@ def cbpf(
             _write_report(report, mapped, [_expected(item) for item in mapped])
         return DONE
     today = datetime.now(UTC).date() if shift == "today" else None
-    outcomes = asyncio.run(_import(mapped, clock=clock, rate=rate, today=today, quiet=json_))
+    outcomes = asyncio.run(
+        _import(mapped, clock=clock, rate=rate, today=today, over="refuse" if over == "refuse" else "standard", quiet=json_)
+    )
     if report:
         _write_report(report, mapped, outcomes)
     states: dict[str, Any] = dict.fromkeys(("taken", "repeated", "refused"), 0) | Counter(outcome.state for outcome in outcomes)

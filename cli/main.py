@@ -115,7 +115,8 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
         case _ if names & {"VersionUnreadable", "SanctionsListUnreadable"}:
             return INVALID, _listed(error)
         case _ if "ActivationRefused" in names:
-            return REFUSED, _listed(error)
+            found = _listed(error)
+            return (MISSING if {finding.rule for finding in found} == {"no_activation"} else REFUSED), found
         case _ if "WrongType" in names:
             return UNREACHABLE, [_finding("search_attribute_type", said, "remove or rename it on the Temporal server")]
         case _ if isinstance(error, ModuleNotFoundError):

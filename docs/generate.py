@@ -4,21 +4,25 @@ Pages are made of the catalogues (`schemas.tasks`, `schemas.events`), the packs 
 the same bytes: no date, no path, nothing of this machine. Never edit a page in `reference/` by hand.
 """
 
+import dataclasses
 import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from policy import vetting as elements  # noqa: E402
 from policy.pack import Pack, TaskRule, catalogue, in_force, readable  # noqa: E402
 from schemas.base import Strict  # noqa: E402
 from schemas.events import ALWAYS, EVENTS, EventType  # noqa: E402
 from schemas.public import PUBLIC, json_schema  # noqa: E402
 from schemas.tasks import CATALOGUE, MESSAGES, RESERVED, Kind, example  # noqa: E402
+from workflows import agreement, approval, cash_transfer, committee_review, programme_document, vetting  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
 GENERATED = "<!-- Written by `make docs` from code and packs. Do not edit. -->"
@@ -293,12 +297,99 @@ def policy() -> str:
     )
 
 
+STAGES: dict[str, tuple[ModuleType, str]] = {
+    "The case": (agreement, "F"),
+    "Vetting": (vetting, "A"),
+    "Programme document": (programme_document, "B"),
+    "Committee review": (committee_review, "C"),
+    "Approval, signature, funds": (approval, "D"),
+    "Cash transfer": (cash_transfer, "E"),
+}
+"""The parts of a case with their `Track` tables, and the section of the catalogue that their tasks stand in."""
+
+
+def value(given: object) -> str:
+    """A value of a `Track` table, in a fixed order."""
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, frozenset):
+        return code(sorted(given))
+    if isinstance(given, Mapping):
+        return ", ".join(f"{key} `{getattr(item, '__name__', item)}`" for key, item in given.items())
+    return f"`{given}`"
+
+
+def tracks() -> str:
+    """The two tracks side by side: what each stage's table and the packs say differently."""
+    standard, emergency = packs()
+
+    def table_of(module: ModuleType) -> str:
+        one, other = module.TRACKS["standard"], module.TRACKS["emergency"]
+        rows = [(f"`{f.name}`", value(getattr(one, f.name)), value(getattr(other, f.name))) for f in dataclasses.fields(one)]
+        return table(("field of `Track`", "standard", "emergency"), rows)
+
+    def tasks_of(letter: str) -> str:
+        rows = []
+        for kind in (kind for kind in CATALOGUE.values() if kind.section == letter):
+            one, other = standard.tasks.get(kind.name), emergency.tasks.get(kind.name)
+            verdicts = [f"`{verdict.name}` ({verdict.track} only)" for verdict in kind.verdicts.values() if verdict.track != "both"]
+            roles = [f"{code(rule.roles)} ({name})" for name, rule in (("S", one), ("E", other)) if rule and one and other]
+            changed = bool(one and other and one.roles != other.roles)
+            if days(one) != days(other) or verdicts or changed:
+                rows.append((f"`{kind.name}`", days(one), days(other), ", ".join(verdicts), " / ".join(roles) if changed else ""))
+        return table(("task", "days, standard", "days, emergency", "verdicts of one track", "who decides, where that differs"), rows)
+
+    def rule_rows() -> list[tuple[object, ...]]:
+        rows = []
+        for name in dict.fromkeys((*standard.rules, *emergency.rules)):
+            one, other = standard.rules.get(name), emergency.rules.get(name)
+            if one is None or other is None or one.value != other.value:
+                rows.append((f"`{name}`", readable(one.value) if one else "", readable(other.value) if other else ""))
+        return rows
+
+    deferrable = emergency["vetting.deferrable"]
+    owed = [
+        (
+            f"`{name}`",
+            f"`{elements.TASKS[name]}`",
+            f"`{elements.OBLIGATIONS[name]}`",
+            readable(emergency.obligation(elements.OBLIGATIONS[name]).due),
+            code(emergency.obligation(elements.OBLIGATIONS[name]).consequences),
+        )
+        for name in deferrable
+    ]
+    duties = []
+    for kind in dict.fromkeys((*standard.obligations, *emergency.obligations)):
+        first, second = standard.obligations.get(kind), emergency.obligations.get(kind)
+        if first is None or second is None or first != second:
+            duties.append((f"`{kind}`", readable(first.due) if first else "", readable(second.due) if second else ""))
+    unlocks = [(level, code(what)) for level, what in emergency["activation.unlocks"].items()]
+    parts = [
+        "The track is data: one procedure a stage, above it the two `Track` tables, beside them the packs. What is not listed here is "
+        "the same on both tracks. Days are working days of the office; a dash: the track has no such task.",
+    ]
+    for title, (module, letter) in STAGES.items():
+        parts += [f"## {title}", table_of(module), tasks_of(letter)]
+    parts += [
+        "## What the emergency track may postpone",
+        "A postponed check stays an open task, and is an obligation of the partner until it is met. What is not listed is never postponed.",
+        table(("element", "task", "obligation", "due", "consequence when overdue"), owed),
+        "## What each level of an activation unlocks",
+        table(("level", "unlocks"), unlocks),
+    ]
+    if duties:
+        parts += ["## Obligations that differ", table(("obligation", "due, standard", "due, emergency"), duties)]
+    parts += ["## Rules of the packs that differ", table(("rule", "standard", "emergency"), rule_rows())]
+    return page("The two tracks, side by side", *parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "tasks.md": tasks,
     "messages.md": messages,
     "events.md": events,
     "obligations.md": obligations,
     "policy.md": policy,
+    "tracks.md": tracks,
 }
 
 

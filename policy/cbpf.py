@@ -90,11 +90,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A row as an intake, with what was found on the way: refusals (not to be submitted) and warnings."""
+    """A row as an intake, with what was found on the way: refusals (not to be submitted) and warnings. `rows_of_partner`: how many rows of
+    the file its partner has."""
 
     row: Row
     intake: Intake
     findings: tuple[Finding, ...]
+    rows_of_partner: int = 1
 
     @property
     def refused(self) -> list[Finding]:
@@ -435,7 +437,7 @@ def intake(row: Row, *, today: date | None, rows_of_partner: int = 1, over_12_mo
         "beneficiaries": {"men": row.men, "women": row.women, "boys": row.boys, "girls": row.girls},
         "assumed_facts": (*ALWAYS_ASSUMED, *assumed),
     }
-    return Mapped(row, Intake.model_validate(facts), tuple(found))
+    return Mapped(row, Intake.model_validate(facts), tuple(found), rows_of_partner)
 
 
 def intakes(rows: Sequence[Row], *, today: date | None, over_12_months: OverTwelve = "standard") -> tuple[Mapped, ...]:
@@ -482,6 +484,39 @@ def activation(rows: Sequence[Row], reference: str, day: date) -> ActivationFact
         roster=tuple(actor for office in offices for actor in roster(office)),
         declared_by=f"{offices[0].lower()}.023" if offices else None,
     )
+
+
+Level = Literal["L1", "L2", "L3"]
+DECLARES: Mapping[Level, tuple[str, str]] = {
+    "L1": ("008", "head_of_office"), "L2": ("023", "regional_director"), "L3": ("027", "global_emergency_coordinator"),
+}  # fmt: skip
+"""Who declares which level, in the generated office files."""
+
+
+def declaration(rows: Sequence[Row], reference: str, day: date, *, level: Level = "L2", step_aside: bool = False) -> dict[str, Any]:
+    """The activation of that reference as it is declared for rows submitted on `day`: the paper, not yet the record.
+
+    The import declares L2 without a step-aside (casebook 4.2); a play may declare others.
+    """
+    facts = activation(rows, reference, day)
+    number, role = DECLARES[level]
+    said = {
+        "reference": reference,
+        "level": level,
+        "offices": list(facts.offices),
+        "document": f"Reserve allocation {reference}",
+        "valid_from": facts.valid_from.isoformat(),
+        "valid_to": facts.valid_to.isoformat(),
+        "roster": list(facts.roster),
+        "declared_by": f"{facts.offices[0].lower()}.{number}",
+        "role": role,
+    }
+    return said | ({"step_aside": {"from": day.isoformat(), "to": facts.valid_to.isoformat()}} if step_aside else {})
+
+
+def again(item: Mapped, day: date, *, over_12_months: OverTwelve = "standard") -> Mapped:
+    """The row as it was taken before, submitted on `day`: the same content, so that importing it again takes nothing."""
+    return intake(item.row, today=day, rows_of_partner=item.rows_of_partner, over_12_months=over_12_months)
 
 
 def _document(row: Row, start: date, end: date) -> tuple[dict[str, Any], tuple[str, ...]]:

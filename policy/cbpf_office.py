@@ -98,6 +98,7 @@ POSTS: tuple[tuple[int, tuple[tuple[str, str, str], ...]], ...] = (
     (25, (("ops", "", ""),)),
     (26, (("partnership_manager", "", "partnerships"),)),
     (27, (("global_emergency_coordinator", "", ""),)),
+    (28, (("committee_member", "finance", "operations"),)),
 )
 """Number of the person to roles (role, function on the committee, section): enough people for every segregation rule."""
 

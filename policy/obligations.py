@@ -23,7 +23,14 @@ BLOCKS: Mapping[str, str] = {
 }
 """Consequence to the scope of the block it becomes. `escalate` and `block_new_document` are no block of a case."""
 
-SECOND = {"quarterly_face": ("six_months", "suspend_cash"), "psea_strengthening_plan": ("final", "block_amendment")}
+CONVERT_OR_END = "convert_or_end"
+"""Consequence without a block of its own: the head of office decides what becomes of the case (`decide_at_activation_end`)."""
+
+SECOND = {
+    "quarterly_face": ("six_months", "suspend_cash"),
+    "psea_strengthening_plan": ("final", "block_amendment"),
+    "document_completion": ("convert_or_end", CONVERT_OR_END),
+}
 """Kinds with a second moment, its name, and the consequence that fires only then."""
 
 Anchors = Mapping[str, date]
@@ -64,6 +71,11 @@ def second_due(kind: str, anchors: Anchors, calendar: Calendar, pack: Pack) -> d
     if "then_months" not in rule or start is None:
         return None
     return add_months(start, rule["then_months"]) if kind == "quarterly_face" else calendar.add_months(start, rule["then_months"])
+
+
+def decided_on(due_on: date, pack: Pack) -> date:
+    """The day on which what is still owed is the head of office's to decide: the pack's calendar days after the due day."""
+    return due_on + timedelta(days=pack["obligation.decide_after_days"])
 
 
 def moments(kind: str, opened_at: datetime, due_on: date, calendar: Calendar, pack: Pack, second: date | None = None) -> list[Moment]:

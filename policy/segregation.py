@@ -91,6 +91,9 @@ SECOND_PERSON = {
     ("set_up_vendor", "confirm_bank_account"): ("second_person_bank", "A second person confirms the bank account."),
     ("dispose_screening_hit", "second_check_hit"): ("second_person_hit", "A second person checks the disposition of a hit."),
     ("meet_obligation", "check_obligation_evidence"): ("owner_verifies", "Who gave the evidence of an obligation does not verify it."),
+    ("certify_request", "check_request"): ("second_person_cash", "A second person checks what was certified."),
+    ("certify_request", "release_cash"): ("checker_releases", "Who certified or checked a request does not release its cash."),
+    ("check_request", "release_cash"): ("checker_releases", "Who certified or checked a request does not release its cash."),
 }
 """Pairs of kinds, compared for the same thing (`whom`), that two people do; bank steps are compared whatever `whom` is."""
 
@@ -98,8 +101,9 @@ SOURCE = "segregation of duties (PCA authorised officers, ET; finance emergency 
 
 
 def _thing(whom: str) -> str:
-    """What a task is about, without what tells its second opening from the first (`<hit>:again`, `<obligation> after <key>`)."""
-    return whom.split(" ")[0].removesuffix(":again")
+    """What a task is about, without what tells its second opening from the first (`<hit>:again`, `<obligation> after <key>`,
+    `<instalment>-return-<n>`)."""
+    return whom.split(" ")[0].split("-return-")[0].removesuffix(":again")
 
 
 def duties(act: Act) -> frozenset[str]:

@@ -3,13 +3,15 @@
 Its row is settled by whoever declares, renews or revokes it; this workflow only keeps its end, and tells the cases that rely on it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas.engine import Event, StageInput, StageOutcome
     from workflows.stage import Stage
+
+ONE_DAY = timedelta(days=1)
 
 
 class ActivationStage(Stage):
@@ -25,9 +27,10 @@ class ActivationStage(Stage):
             ends = datetime.fromisoformat(facts["ends_at"])
             if self.full():
                 await self.continue_as_new()
-            await self.hear(until=ends)
-            if ends <= self.now():
-                await self.record("expired", [Event(type="activation.expired")])
+            over = ends <= self.now()
+            if over and not (await self.record("expired", [Event(type="activation.expired")])).refused:
+                continue
+            await self.hear(until=self.now() + ONE_DAY if over else ends)
 
 
 @workflow.defn

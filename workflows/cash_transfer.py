@@ -51,7 +51,8 @@ class CashStage(Stage):
         while True:
             if self.view.ended:
                 return await self.close("ended")
-            if self.view.status in BEFORE_SIGNATURE - TRACKS[self.view.track].waits_in:
+            # what began while others decide goes on so, whatever becomes of the track
+            if self.view.status in BEFORE_SIGNATURE - TRACKS[self.view.track].waits_in - TRACKS[self.start.view.track].waits_in:
                 return await self.close("stood_down")  # the document went back before it was signed
             await self.do_what_is_due()
             if self.finished():

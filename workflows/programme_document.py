@@ -47,6 +47,22 @@ class DocumentStage(Stage):
                 return await self.close("ended")
             if isinstance(heard, Heard) and await self.answer(heard):
                 return await self.close("submitted")
+            await self.follow_track()
+
+    async def follow_track(self) -> None:
+        """The case has changed track while it is the partner's turn: from now on the office may accept on its behalf, or no longer."""
+        before, self.state["track"] = self.state.get("track", self.start.view.track), self.view.track
+        if before == self.view.track:
+            return
+        beside = TRACKS[self.view.track].on_behalf
+        turns = [t.whom for t in self.tasks.values() if t.kind == "partner_turn"]
+        mine = {t.whom: t for t in self.tasks.values() if t.kind == "office_turn" and t.whom in turns}
+        # a way back and forth is another key each time: the view's version
+        key = f"to_{self.view.track}:{self.view.version}"
+        if opens := [self.on_behalf(whom) for whom in turns if beside and whom not in mine]:
+            await self.record(key, opens=opens)
+        elif closes := [Closing(task=t.id, why="standard") for t in mine.values() if not beside]:
+            await self.record(key, closes=closes)
 
     async def answer(self, heard: Heard) -> bool:
         """True when the document is submitted."""
@@ -104,7 +120,10 @@ class DocumentStage(Stage):
         turn = Opening(kind=kind, whom=whom)
         if kind != "partner_turn" or not TRACKS[self.view.track].on_behalf:
             return [turn]
-        return [turn, Opening(kind="office_turn", whom=whom, roles=["focal_point"], holder="partner")]
+        return [turn, self.on_behalf(whom)]
+
+    def on_behalf(self, whom: str) -> Opening:
+        return Opening(kind="office_turn", whom=whom, roles=["focal_point"], holder="partner")
 
     def beside(self, heard: Heard) -> list[Closing]:
         """The task of the same turn that the other side could have answered: the turn is over."""

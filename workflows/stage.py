@@ -291,7 +291,7 @@ class Stage:
 
     async def begin(self) -> dict[str, Any]:
         """The slice of pack, calendar and record that this stage goes by."""
-        slice_ = await workflow.execute_activity_method(
+        slice_ = await workflow.execute_local_activity_method(
             Effects.begin_stage, self._beginning(), summary=f"Read what {self.start.stage} goes by", **READ
         )
         assert isinstance(slice_, StageFacts)
@@ -494,7 +494,7 @@ class Stage:
 
     async def _take_up_again(self) -> None:
         """A hold has ended: due moments have moved by the time it lasted. The record did it, with the office's calendar."""
-        tasks: list[Task] = await workflow.execute_activity_method(
+        tasks: list[Task] = await workflow.execute_local_activity_method(
             Effects.tasks_of, self._beginning(), summary="Read the due moments after the hold", **READ
         )
         self.tasks |= {task.id: task for task in tasks if task.id in self.tasks}

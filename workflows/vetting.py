@@ -82,7 +82,7 @@ class VettingStage(Stage):
             if (kind, hit) not in open_kinds:
                 opens.append(Opening(kind=kind, whom=hit))
         self.state["second"] = sorted({*self.state.get("second", []), *screened.second})
-        if not opens and facts.get("unconcluded"):
+        if facts.get("unconcluded") and not any(self.holds_up(o.kind) for o in opens):
             opens += self.then(without="")
         if opens:
             levels = "+".join(facts.get("levels", []))

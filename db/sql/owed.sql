@@ -49,6 +49,13 @@ SELECT member, verdict FROM opinion WHERE subject = $1 AND purpose = 'ratificati
 -- Whether the ratification was refused.
 SELECT EXISTS (SELECT 1 FROM event WHERE subject = $1 AND type = 'review.not_ratified');
 
+-- name: convert_or_end
+-- Whether it waits to be decided what becomes of a case whose document was not completed in time.
+SELECT EXISTS (
+    SELECT 1 FROM obligation WHERE subject = $1 AND kind = 'activation_end_decision' AND id LIKE '%:document_completion'
+    AND state NOT IN ('met', 'written_off')
+);
+
 -- name: annex_not_needed
 -- Whether the budget owner found an annex not needed.
 SELECT EXISTS (SELECT 1 FROM annex WHERE subject = $1 AND annex = $2 AND sha256 IS NULL);

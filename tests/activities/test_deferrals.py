@@ -1,59 +1,16 @@
 """Postponed checks on real Postgres: what may be postponed, what is owed for it, who takes it over, and when it falls due."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
-from schemas.engine import Event, Opening, Recorded
+import pytest
+
+from schemas.engine import Event, Opening
 from schemas.names import obligation_id
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
-from tests.activities.test_activation import fast, in_force
-
-
-def partner_of(name: str = "C3") -> str:
-    found = facts(name)
-    return f"partner:{found['office']}:{found['partner']['id']}"
-
-
-async def asking(desk: Desk, **activation: Any) -> tuple[str, str]:
-    """C3 asks for its partner's emergency clearance and is screened: (case, partner)."""
-    await in_force(desk, **activation)
-    case, partner = await fast(desk), partner_of()
-    desk.tracks[partner] = "emergency"
-    assert (await desk.ask(case, at("2026-03-11", "08:01"), "emergency")).state == "waiting"
-    await desk.screen(partner, at("2026-03-11", "08:02"))
-    return case, partner
-
-
-async def declared(desk: Desk, partner: str, day: str = "2026-03-11") -> None:
-    data = {
-        "document": "d.pdf", "sha256": sha("d"), "signed_by": "mz.p01", "signed_on": day, "answers": [True] * 8, "conflicts": [],
-    }  # fmt: skip
-    (task,) = await desk.open(partner, "vetting", at(day, "09:00"), Opening(kind="sign_partner_declaration"))
-    event = Event(type="vetting.element_recorded", data={"element": "declaration", "task": task.kind})
-    done = await desk.decide(task, "mz.p01", "partner_authorised_officer", "sign", at(day), [event], subject=partner, data=data)
-    assert not done.refused, done.findings
-
-
-async def concluded(desk: Desk, partner: str, *elements: str, day: str = "2026-03-12", whom: str = "0") -> Recorded:
-    """The partnership manager clears with these elements postponed."""
-    (task,) = await desk.open(partner, "vetting", at(day, "08:00"), Opening(kind="conclude_vetting", whom=whom))
-    data = {"deferrals": [{"element": name, "reason": "Behind the flood."} for name in elements]}
-    event = Event(type="clearance.granted", data={"level": "emergency"}, take=["conditions", "deferrals"])
-    opens = [Opening(kind="set_up_vendor", optional="vendor")]
-    return await desk.decide(
-        task, "mz.002", "partnership_manager", "clear_with_deferrals", at(day), [event],
-        subject=partner, opens=opens, data=data, comment="Nobody reaches the office.",
-    )  # fmt: skip
-
-
-async def cleared(desk: Desk) -> tuple[str, str]:
-    case, partner = await asking(desk)
-    await declared(desk, partner)
-    for kind in ("verify_partner_profile", "assess_psea", "assess_hact"):
-        await desk.open(partner, "vetting", at("2026-03-11", "09:00"), Opening(kind=kind))
-    done = await concluded(desk, partner, "profile", "psea", "hact")
-    assert not done.refused, done.findings
-    return case, partner
+from tests.activities.fast_path import asking, cleared, concluded, declared, fast
 
 
 async def owed(desk: Desk, partner: str) -> dict[str, tuple[date, str, list[str]]]:
@@ -208,3 +165,218 @@ async def test_a_risk_accepted_to_a_day_is_owed_a_second_look_by_then(desk: Desk
         "SELECT state, due_at FROM obligation WHERE subject = $1 AND kind = 'risk_acceptance_expiry' ORDER BY due_at", partner
     )
     assert [(row["state"], row["due_at"].date()) for row in rows] == [("met", date(2026, 6, 30)), ("open", date(2026, 12, 31))]
+
+
+# What is never postponed, and never twice ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("element", ["declaration", "conflict_of_interest", "red_flag"])
+async def test_an_element_that_is_never_postponed_is_refused_by_name(desk: Desk, element: str) -> None:
+    """Bad input: a deferral of what may never be deferred."""
+    _, partner = await asking(desk)
+    await declared(desk, partner)
+    done = await concluded(desk, partner, "profile", "psea", "hact", element)
+    assert done.refused
+    assert "never_deferred" in rules(done.findings), done.findings
+    assert all(found.next_step for found in done.findings)
+    assert await fp.owed(desk, partner) == {}
+    assert await desk.told(partner, "clearance.granted") == []
+    assert len(await desk.told(partner, "decision.refused")) == 1
+
+
+async def test_the_screening_is_not_even_in_the_form_of_a_deferral(desk: Desk) -> None:
+    """Bad input: a deferral of what may never be deferred."""
+    _, partner = await asking(desk)
+    await declared(desk, partner)
+    done = await concluded(desk, partner, "profile", "psea", "hact", "screening")
+    assert [(found.rule, found.path) for found in done.findings] == [("invalid_data", "$.data.deferrals[3].element")]
+    assert await desk.told(partner, "clearance.granted") == []
+
+
+async def test_what_is_in_validity_is_not_postponed(desk: Desk) -> None:
+    _, partner = await asking(desk)
+    await declared(desk, partner)
+    assert rules((await concluded(desk, partner, "profile", "psea", "hact", "registration")).findings) == {"nothing_to_defer"}
+
+
+async def test_a_second_deferral_of_one_element_is_refused_and_changes_nothing(desk: Desk) -> None:
+    """Bad input: a second deferral, through a second conclusion, after the first was met."""
+    _, partner = await cleared(desk)
+    await rated(desk, partner)
+    await desk.pool.execute("UPDATE element SET result = 'expired', valid_until = '2026-07-01' WHERE element = 'psea'")
+    await desk.screen(partner, at("2026-08-03", "07:30"))
+    done = await concluded(desk, partner, "psea", day="2026-08-03", whom="1")
+    assert "deferred_before" in rules(done.findings)
+    assert (await fp.owed(desk, partner))["psea_assessment"][1] == "met"
+    assert len(await desk.told(partner, "vetting.element_deferred")) == 3
+    assert len(await desk.told(partner, "decision.refused")) == 1
+
+
+async def test_after_twenty_four_months_it_may_be_postponed_again_as_a_new_obligation(desk: Desk) -> None:
+    _, partner = await cleared(desk)
+    await rated(desk, partner)
+    (task,) = await desk.open(partner, "vetting", at("2028-03-13"), Opening(kind="assess_psea", whom="later"))
+    event = Event(type="vetting.element_recorded", data={"element": "psea", "task": "assess_psea"})
+    done = await desk.decide(
+        task, "mz.014", "assurance_officer", "assume_low_capacity", at("2028-03-13"), [event], subject=partner, comment="Cut off again."
+    )
+    assert not done.refused, done.findings
+    rows = await desk.pool.fetch("SELECT id, state FROM obligation WHERE kind = 'psea_assessment' ORDER BY id")
+    assert [row["state"] for row in rows] == ["met", "open"]
+    assert rows[1]["id"].endswith(":2028-03-13")
+
+
+async def test_while_one_is_overdue_nothing_more_is_postponed(desk: Desk) -> None:
+    """Serial deferral, within the same vetting."""
+    _, partner = await cleared(desk)
+    row = await desk.row("obligation", partner, kind="hact_assessment")
+    assert row is not None
+    await fp.falls_due(desk, partner, row["id"], "2026-06-12")
+    (task,) = await desk.open(partner, "vetting", at("2026-06-15"), Opening(kind="provide_registration", whom="later"))
+    event = Event(type="vetting.element_recorded", data={"element": "registration", "task": "provide_registration"})
+    done = await desk.decide(
+        task, "mz.p03", "partner_focal_point", "explain", at("2026-06-15"), [event], subject=partner, comment="The ministry is closed."
+    )
+    assert done.refused
+    assert len(rules(done.findings)) == 1
+    assert await desk.row("obligation", partner, kind="registration_certificate") is None
+
+
+async def test_while_one_is_overdue_no_new_emergency_case_is_taken(desk: Desk) -> None:
+    """Serial deferral, through a second case."""
+    from activities import intake
+    from activities.intake import Refused
+
+    _, partner = await cleared(desk)
+    row = await desk.row("obligation", partner, kind="partner_verification")
+    assert row is not None
+    fp.taken(await fp.falls_due(desk, partner, row["id"], "2026-06-12"))
+    assert await fp.stops(desk, partner) == {"instalment", "new_emergency"}
+    late = facts("C4") | {"submitted_on": "2026-06-03"}
+    found = await intake.take(desk.pool, late, at=at("2026-06-15"))
+    assert isinstance(found, Refused)
+    assert "overdue_obligation" in rules(found.findings)
+    assert await desk.pool.fetchval('SELECT count(*) FROM "case"') == 1
+    fp.taken(await fp.verified(desk, "2026-06-16"))
+    assert await fp.stops(desk, partner) == set()
+    again = await intake.take(desk.pool, late, at=at("2026-06-17"))
+    assert not isinstance(again, Refused) or "overdue_obligation" not in rules(again.findings)
+
+
+# Due dates ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_signature_moves_the_days_once_with_their_tasks_and_moments(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    before = {kind: due for kind, (due, _) in (await fp.owed(desk, fp.PARTNER)).items()}
+    assert set(before.values()) == {date(2026, 6, 12)}
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    done = fp.taken(await fp.sign(desk, case, "office", "2026-03-19", last=True))
+    assert {due for due, _ in (await fp.owed(desk, fp.PARTNER)).values()} == {date(2026, 6, 19)}
+    assert [one["because"] for one in await desk.told(fp.PARTNER, "obligation.due_set")] == ["first_signature"] * 3
+    rows = await desk.pool.fetch(
+        "SELECT due_at, kind FROM task WHERE subject = $1 AND state = 'open' AND kind <> 'set_up_vendor'", fp.PARTNER
+    )
+    assert {row["due_at"].date() for row in rows} == {date(2026, 6, 19)}
+    assert "pca.partner.P-MZ-0031.MZ.obligations" in {start.id for start in done.starts}
+    assert "pca.partner.P-MZ-0031.MZ.vetting" in done.look_again, "who keeps the moments in memory looks again"
+
+
+async def test_what_happens_at_the_old_day_happens_at_the_new_one(desk: Desk) -> None:
+    """The moments kept with the task that meets an obligation move with its day."""
+    from schemas.engine import Moment
+
+    case = await fp.in_signature(desk)
+    row = await desk.row("obligation", fp.PARTNER, kind="psea_assessment")
+    assert row is not None
+    moment = Moment(at=row["due_at"], does="overdue")
+    opening = Opening(kind="meet_obligation", whom=row["id"], roles=["assurance_officer"], due=row["due_at"], moments=[moment])
+    await desk.open(fp.PARTNER, "obligations", at("2026-03-13"), opening)
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    fp.taken(await fp.sign(desk, case, "office", "2026-03-19", last=True))
+    task = await desk.row("task", fp.PARTNER, kind="meet_obligation")
+    assert task is not None
+    assert (task["due_at"], task["moments"][0]["at"]) == (at("2026-06-19", "15:00"), at("2026-06-19", "15:00").isoformat())
+
+
+async def test_a_later_signature_of_another_case_never_moves_them_again(desk: Desk) -> None:
+    """Serial deferral, by signing later and later."""
+    from activities import deferrals
+    from activities.settling import Settling
+    from schemas.engine import Batch
+
+    await fp.signed(desk)
+    second = await fast(desk, "C4")
+    await desk.ask(second, at("2026-03-20"), "emergency")
+    async with desk.pool.acquire() as conn:
+        batch = Batch(key="k", subject=second, stage="approval", at=at("2026-05-20"), track="emergency")
+        s = Settling(conn, batch)  # type: ignore[arg-type]
+        await deferrals.at_signature(s, await s.case(), date(2026, 5, 20))
+    assert s.appended == []
+    assert {due for due, _ in (await fp.owed(desk, fp.PARTNER)).values()} == {date(2026, 6, 19)}
+
+
+async def test_a_case_that_did_not_rely_on_it_moves_nothing(desk: Desk) -> None:
+    from activities import deferrals
+    from activities.settling import Settling
+    from schemas.engine import Batch
+
+    case, partner = await cleared(desk)
+    await desk.pool.execute("UPDATE obligation SET cases = '{case:MOZ/2026/0099}' WHERE subject = $1", partner)
+    async with desk.pool.acquire() as conn:
+        s = Settling(conn, Batch(key="k", subject=case, stage="approval", at=at("2026-03-19"), track="emergency"))  # type: ignore[arg-type]
+        await deferrals.at_signature(s, await s.case(), date(2026, 3, 19))
+        await deferrals.at_second_release(s, await s.case(), date(2026, 3, 20))
+    assert s.appended == []
+
+
+async def test_one_that_is_met_is_not_moved_by_a_signature(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    fp.taken(await fp.verified(desk, "2026-03-17"))
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    fp.taken(await fp.sign(desk, case, "office", "2026-03-19", last=True))
+    assert await fp.owed(desk, fp.PARTNER) == {
+        "hact_assessment": (date(2026, 6, 19), "open"), "partner_verification": (date(2026, 6, 12), "met"),
+        "psea_assessment": (date(2026, 6, 19), "open"),
+    }  # fmt: skip
+
+
+# Two at once ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_two_conclusions_at_once_are_one_and_the_other_is_told_so(desk: Desk) -> None:
+    """Bad input: two cases concluding at once; one vetting, one conclusion, and nothing is owed twice."""
+    first, partner = await asking(desk)
+    second = await fast(desk, "C4")
+    assert (await desk.ask(second, at("2026-03-13", "08:00"), "emergency")).state == "waiting"
+    await declared(desk, partner)
+    one, other = await asyncio.gather(
+        concluded(desk, partner, "profile", "psea", "hact", day="2026-03-13"),
+        concluded(desk, partner, "profile", "psea", "hact", day="2026-03-13"),
+    )
+    assert sorted((one.refused, other.refused)) == [False, True]
+    lost = one if one.refused else other
+    assert rules(lost.findings) == {"task_closed"}
+    assert lost.findings[0].next_step == "See `pca tasks`."
+    rows = await desk.pool.fetch("SELECT kind, cases FROM obligation WHERE subject = $1 ORDER BY kind", partner)
+    assert [(row["kind"], sorted(row["cases"])) for row in rows] == [
+        (kind, sorted([first, second])) for kind in ("hact_assessment", "partner_verification", "psea_assessment")
+    ]
+    assert len(await desk.told(partner, "clearance.granted")) == 1
+    assert len(await desk.told(partner, "decision.refused")) == 1
+    for case in (first, second):
+        assert (await desk.ask(case, at("2026-03-13", "12:00"), "emergency")).state == "granted"
+    assert set(await fp.owed(desk, partner)) == {"hact_assessment", "partner_verification", "psea_assessment"}
+
+
+async def test_a_second_conclusion_takes_over_what_is_owed_already(desk: Desk) -> None:
+    """Bad input: two cases concluding at once, each under a task of its own."""
+    first, partner = await cleared(desk)
+    second = await fast(desk, "C4")
+    done = await concluded(desk, partner, "profile", "psea", "hact", day="2026-03-16", whom="again-1")
+    assert not done.refused, done.findings
+    assert {kind: (due, cases) for kind, (due, _, cases) in (await owed(desk, partner)).items()} == {
+        kind: (date(2026, 6, 12), [first, second]) for kind in ("hact_assessment", "partner_verification", "psea_assessment")
+    }
+    assert len(await desk.told(partner, "obligation.created")) == 3
+    assert len(await desk.told(partner, "vetting.element_deferred")) == 3

@@ -1,12 +1,15 @@
 """Approval and signature settled against the rows: who may approve, what is signed, from when to when it runs."""
 
 import copy
+from datetime import date
 from typing import Any
 
 import pytest
 
+from activities import activation
 from db import content
 from schemas.engine import Event, Opening, Recorded
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_settle_review import MEMBERS, consolidate, convene, in_review, opinion
 
@@ -330,3 +333,208 @@ async def test_a_late_signature_moves_the_start_and_keeps_the_end(desk: Desk, da
     assert not done.refused, done.findings
     row = await desk.case(case)
     assert (str(row["start_on"]), str(row["end_on"])) == (day, "2027-11-30")
+
+
+# On the fast path -----------------------------------------------------------------------------------------------------------------
+
+COORDINATOR = ("mz.027", "global_emergency_coordinator")
+
+
+async def aside(desk: Desk, first: str = "2026-03-17", last: str = "2026-04-30") -> None:
+    """The head of office steps aside on these days."""
+    who = {"actor": "mz.027", "role": "global_emergency_coordinator", "at": at("2026-03-12")}
+    days = {"first": date.fromisoformat(first), "last": date.fromisoformat(last)}
+    await activation.step_aside(desk.pool, "MOZ-L2-2026-01", **days, **who)
+
+
+async def test_whoever_approves_names_every_check_that_is_postponed(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    done = await fp.approve(desk, case, seen=["profile"])
+    await fp.nothing_changed(desk, case, done, "deferrals_not_seen")
+    assert "hact, psea" in done.findings[0].message
+    assert "name all of it" in done.findings[0].next_step
+    assert await desk.told(case, "approval.given") == []
+    await fp.nothing_changed(desk, case, await fp.approve(desk, case, seen=[]), "deferrals_not_seen", attempts=2)
+    fp.taken(await fp.approve(desk, case))
+
+
+async def test_a_check_that_was_met_meanwhile_need_not_be_named(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    await desk.pool.execute("UPDATE element SET source = 'own' WHERE subject = $1 AND element = 'psea'", fp.PARTNER)
+    fp.taken(await fp.approve(desk, case, seen=["profile", "hact"]))
+
+
+async def test_on_the_fast_path_the_head_of_office_approves_any_amount_and_the_regional_director_is_informed(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    await desk.pool.execute('UPDATE "case" SET rate = 10 WHERE subject = $1', case)  # US$ 2,673,500.00
+    fp.taken(await fp.approve(desk, case))
+    assert await desk.told(case, "approval.informed") == [{"role": "regional_director", "amount_usd": "2673500.00"}]
+    fp.taken(await fp.approve(desk, case, "pca", last=True))
+    assert (await desk.case(case))["status"] == "in_signature", "it does not stop the case"
+
+
+async def test_up_to_two_million_nobody_is_informed(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    await desk.pool.execute('UPDATE "case" SET rate = 13.3675 WHERE subject = $1', case)  # US$ 2,000,000.00
+    fp.taken(await fp.approve(desk, case))
+    assert await desk.told(case, "approval.informed") == []
+
+
+@pytest.mark.parametrize("what", ["document", "pca"])
+async def test_while_the_head_of_office_has_stepped_aside_the_coordinator_approves(desk: Desk, what: str) -> None:
+    case = await fp.in_approval(desk)
+    await aside(desk)
+    done = await fp.approve(desk, case, what)
+    await fp.nothing_changed(desk, case, done, "step_aside_in_force")
+    assert done.findings[0].next_step == "The global emergency coordinator decides."
+    fp.taken(await fp.approve(desk, case, what, *COORDINATOR))
+    (told,) = await desk.told(case, "approval.given")
+    assert told["authority"] == "global_emergency_coordinator"
+
+
+@pytest.mark.parametrize(("first", "last"), [("2026-03-18", "2026-04-30"), ("2026-03-12", "2026-03-16")], ids=["not_yet", "no_longer"])
+async def test_outside_its_days_a_step_aside_changes_nothing(desk: Desk, first: str, last: str) -> None:
+    case = await fp.in_approval(desk)
+    await aside(desk, first, last)
+    by_coordinator = await fp.approve(desk, case, "document", *COORDINATOR)
+    assert by_coordinator.refused
+    assert rules(by_coordinator.findings) <= {"wrong_role", "above_authority"}
+    assert await desk.told(case, "approval.given") == []
+    fp.taken(await fp.approve(desk, case))
+
+
+@pytest.mark.parametrize(("first", "last"), [("2026-03-17", "2026-03-17")])
+async def test_a_step_aside_counts_on_its_first_and_last_day(desk: Desk, first: str, last: str) -> None:
+    case = await fp.in_approval(desk)
+    await aside(desk, first, last)
+    assert rules((await fp.approve(desk, case)).findings) == {"step_aside_in_force"}
+    fp.taken(await fp.approve(desk, case, "document", *COORDINATOR))
+
+
+async def test_the_coordinator_signs_for_the_office_while_the_head_has_stepped_aside(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    await aside(desk, "2026-03-18")
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    head = await fp.sign(desk, case, "office", "2026-03-19", last=True)
+    await fp.nothing_changed(desk, case, head, "step_aside_in_force")
+    done = fp.taken(await fp.sign(desk, case, "office", "2026-03-19", last=True, actor=COORDINATOR[0], role=COORDINATOR[1]))
+    assert done.left_out == []
+    assert (await desk.case(case))["status"] == "signed"
+
+
+async def test_without_a_step_aside_the_coordinator_signs_nothing(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    done = await fp.sign(desk, case, "office", "2026-03-18", actor=COORDINATOR[0], role=COORDINATOR[1])
+    await fp.nothing_changed(desk, case, done, "wrong_role")
+
+
+async def test_who_accepted_on_the_partners_behalf_never_approves(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    await fp.office(desk, "mz.001", [{"role": "focal_point"}, {"role": "head_of_office"}])
+    await fp.nothing_changed(desk, case, await fp.approve(desk, case, actor="mz.001"), "recorder_approves")
+
+
+async def test_who_recommended_alone_never_approves(desk: Desk) -> None:
+    case = await fp.in_approval(desk)
+    await fp.office(desk, "mz.017", [{"role": "head_of_office"}])
+    await fp.nothing_changed(desk, case, await fp.approve(desk, case, actor="mz.017"), "reviewer_approves")
+
+
+# The PCA is suspended, or whoever carries it leaves -------------------------------------------------------------------------------
+
+
+async def suspended(desk: Desk, *, status: str = "suspended") -> None:
+    await desk.pool.execute("UPDATE umbrella SET status = $2 WHERE subject = $1", fp.UMBRELLA, status)
+    await desk.pool.execute(
+        "INSERT INTO block (id, subject, scope, cause, since) VALUES ('s', $1, 'all', 'suspension', $2)", fp.UMBRELLA, at("2026-03-17")
+    )
+
+
+async def test_a_document_is_not_signed_under_a_suspended_pca(desk: Desk) -> None:
+    """Bad input: a document signed under a suspended PCA."""
+    case = await fp.in_signature(desk)
+    await suspended(desk)
+    done = await fp.sign(desk, case, "partner", "2026-03-18")
+    assert "signature_blocked" in rules(done.findings)
+    assert await desk.row("signature", case) is None
+    assert (await desk.case(case))["status"] == "in_signature"
+    assert len(await desk.told(case, "decision.refused")) == 1
+
+
+async def test_a_pca_suspended_between_the_two_signatures_keeps_the_document_from_being_signed(desk: Desk) -> None:
+    """Bad input: a document signed under a suspended PCA, its last signature."""
+    case = await fp.in_signature(desk)
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    await suspended(desk)
+    done = await fp.sign(desk, case, "office", "2026-03-19", last=True)
+    assert "signature_blocked" in rules(done.findings)
+    assert (await desk.case(case))["status"] == "in_signature"
+    assert await desk.told(case, "document.signed") == []
+
+
+async def test_a_second_document_is_not_signed_while_its_standing_pca_is_suspended(desk: Desk) -> None:
+    """Bad input: a document signed under a suspended PCA; the PCA was signed with another document and suspended by people."""
+    await fp.signed(desk)
+    second = await fp.fast(desk, "C4")
+    stored = [Event(type="document.version_stored", data={"version": 1, "side": "office"})]
+    fp.taken(await desk.system(second, "document", "start", at("2026-03-19", "12:00"), stored))
+    await desk.pool.execute("UPDATE \"case\" SET status = 'in_signature' WHERE subject = $1", second)
+    said: dict[str, Any] = {**REFUSAL, "reason_code": "investigation", "data": {"scope": "all"}}
+    event = Event(type="umbrella.suspended", take=["scope", "until"])
+    who = ("mz.002", "partnership_manager")
+    fp.taken(await desk.tell(fp.UMBRELLA, "suspend", *who, at("2026-03-20"), [event], stage="umbrella", **said))
+    (task,) = await desk.open(second, "approval", at("2026-03-20", "11:00"), Opening(kind="sign_as_partner"))
+    given = [
+        {"object": name, "sha256": await fp.sha_of(desk, second), "signed_on": "2026-03-20", "method": "electronic"}
+        for name in ("document", "data_processing")
+    ]
+    recorded = [Event(type="signature.recorded", data={"side": "partner"}, each="objects")]
+    signer = ("mz.p01", "partner_authorised_officer")
+    done = await desk.decide(task, *signer, "sign", at("2026-03-20", "12:00"), recorded, subject=second, data={"objects": given})
+    await fp.nothing_changed(desk, second, done, "signature_blocked")
+    assert done.findings[0].path.startswith(f"{fp.UMBRELLA}:suspension:")
+    assert await desk.row("signature", second) is None
+
+
+async def withdraw(desk: Desk, case: str, when: str) -> Recorded:
+    events = [
+        Event(type="case.status_changed", data={"to": "withdrawn", "trigger": "withdraw"}),
+        Event(type="case.withdrawn", take=["reason"]),
+    ]  # fmt: skip
+    said = {"data": {"reason": "The area is out of reach."}}
+    return await desk.tell(case, "withdraw", "mz.p01", "partner_authorised_officer", at(when, "09:59"), events, **said)
+
+
+async def test_a_carrying_case_that_is_withdrawn_at_the_moment_of_signature_is_not_signed(desk: Desk) -> None:
+    """Bad input: the carrying case withdrawn at the moment of signature; the withdrawal came first."""
+    case = await fp.in_signature(desk)
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    fp.taken(await withdraw(desk, case, "2026-03-19"))
+    done = await fp.sign(desk, case, "office", "2026-03-19", last=True)
+    await fp.nothing_changed(desk, case, done, "case_closed")
+    assert (await desk.case(case))["status"] == "withdrawn"
+    umbrella = await desk.row("umbrella", fp.UMBRELLA)
+    assert umbrella is not None
+    assert umbrella["status"] != "signed"
+
+
+async def test_a_case_that_was_signed_at_the_moment_of_its_withdrawal_stays_signed(desk: Desk) -> None:
+    """Bad input: the carrying case withdrawn at the moment of signature; the signature came first."""
+    case = await fp.signed(desk)
+    done = await withdraw(desk, case, "2026-03-19")
+    await fp.nothing_changed(desk, case, done, "not_allowed", what="message")
+    assert (await desk.case(case))["status"] == "signed"
+
+
+async def test_when_the_carrier_is_withdrawn_the_next_case_of_the_partner_carries_the_pca(desk: Desk) -> None:
+    """Bad input: the carrying case withdrawn at the moment of signature; nothing that waits for the PCA is lost."""
+    case = await fp.in_signature(desk)
+    second = await fp.fast(desk, "C4")
+    fp.taken(await fp.sign(desk, case, "partner", "2026-03-18"))
+    fp.taken(await withdraw(desk, case, "2026-03-19"))
+    umbrella = await desk.row("umbrella", fp.UMBRELLA)
+    assert umbrella is not None
+    assert (umbrella["status"], umbrella["carrier"]) == ("draft", second)
+    assert (await desk.begin(second, "approval", at("2026-03-19", "11:00")))["carried"] is True
+    late = await fp.sign(desk, case, "office", "2026-03-19", last=True)
+    await fp.nothing_changed(desk, case, late, "case_closed")

@@ -9,7 +9,9 @@ import pytest
 from activities.settle_vetting import account_hash
 from db import audit, content
 from schemas.engine import Event, Opening, Recorded, Task
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
+from tests.activities.test_deferrals import rated
 from tests.activities.test_settle_approval import PARTNER, UMBRELLA, in_signature, signed
 
 NEED = {
@@ -854,3 +856,203 @@ async def test_the_account_that_turned_out_wrong_is_told_by_its_hash(desk: Desk)
     assert not (await problem(desk, case, "correct_account")).refused
     (told,) = await desk.told(PARTNER, "vendor.account_changed")
     assert (told["result"], told["old_hash"]) == ("refused", account_hash("ACC-KE-7731"))
+
+
+# On the fast path -----------------------------------------------------------------------------------------------------------------
+
+
+async def drop(desk: Desk, case: str) -> None:
+    """C3 is given the document of C4, whose 40 % lie below the floor."""
+    digest = (await content.put(desk.pool, facts("C4")["document"])).sha256
+    await desk.pool.execute('UPDATE "case" SET document_sha256 = $2 WHERE subject = $1', case, digest)
+
+
+async def test_while_a_check_is_postponed_a_first_request_reaches_forty_percent_to_the_cent(desk: Desk) -> None:
+    case = await fp.active(desk)
+    above = await fp.request(desk, case, fp.NEED)
+    await fp.nothing_changed(desk, case, above, "above_ceiling")
+    assert "9,416,000.00" in above.findings[0].next_step
+    cent = await fp.request(desk, case, fp.LOWERED | {"M3": "180000.01"}, "1-return-1")
+    await fp.nothing_changed(desk, case, cent, "above_ceiling", attempts=2)
+    assert await desk.row("instalment", case) is None
+    fp.taken(await fp.request(desk, case, fp.LOWERED, "1-return-2"))
+
+
+async def test_what_was_asked_for_before_is_released_up_to_the_cap_all_the_same(desk: Desk) -> None:
+    """A request that came in before the cap (an element was assumed since) is stopped at the release."""
+    case = await fp.active(desk)
+    await desk.pool.execute("UPDATE element SET source = 'own' WHERE subject = $1", fp.PARTNER)
+    fp.taken(await fp.request(desk, case, fp.NEED))
+    for kind in ("certify_request", "check_request"):
+        fp.taken(await fp.check(desk, case, kind))
+    await desk.pool.execute("UPDATE element SET source = 'assumed' WHERE subject = $1 AND element = 'psea'", fp.PARTNER)
+    await fp.nothing_changed(desk, case, await fp.release(desk, case, "9416000.01"), "above_cap")
+    assert await ledger(desk, case) == {}
+    fp.taken(await fp.release(desk, case, "9416000.00"))
+    assert await ledger(desk, case) == {"outstanding": Decimal("9416000.00"), "payable": Decimal("-9416000.00")}
+
+
+async def test_the_cap_falls_away_by_itself_with_the_last_postponed_check(desk: Desk) -> None:
+    case = await fp.active(desk)
+    await rated(desk, fp.PARTNER)
+    fp.taken(await fp.verified(desk))
+    assert rules((await fp.request(desk, case, fp.NEED, when="2026-06-10")).findings) == {"above_ceiling"}, "one is still open"
+    fp.taken(await fp.assessed(desk))
+    fp.taken(await fp.request(desk, case, fp.NEED, "1-return-1", when="2026-07-03"))
+
+
+async def test_the_cap_is_never_below_its_floor(desk: Desk) -> None:
+    case = await fp.active(desk)
+    await drop(desk, case)
+    need = {"1.1.1": "1740000.00", "1.1.2": "640000.00", "1.2.1": "435000.00", "M1": "320000.00", "M2": "60000.00"}
+    done = await fp.request(desk, case, need | {"M2": "60000.01"})
+    await fp.nothing_changed(desk, case, done, "above_ceiling")
+    assert "3,195,000.00" in done.findings[0].message, "50,000 US$ at 63.90"
+    fp.taken(await fp.request(desk, case, need, "1-return-1"))
+
+
+async def test_the_floor_is_the_whole_office_cash_if_that_is_smaller(desk: Desk) -> None:
+    case = await fp.active(desk)
+    await drop(desk, case)
+    await desk.pool.execute('UPDATE "case" SET rate = 1000 WHERE subject = $1', case)  # the floor would be 50,000,000.00
+    need = {
+        "1.1.1": "1740000.00", "1.1.2": "640000.00", "1.2.1": "435000.00", "M1": "320000.00", "M2": "150000.00", "M3": "50000.00",
+        "H": "233450.00",
+    }  # fmt: skip
+    fp.taken(await fp.request(desk, case, need))
+
+
+async def test_certified_and_checked_are_two_people_and_released_is_a_third(desk: Desk) -> None:
+    case = await fp.active(desk)
+    both = [{"role": "budget_owner"}, {"role": "finance_officer"}, {"role": "authorised_officer"}]
+    await fp.office(desk, "mz.003", both)
+    fp.taken(await fp.request(desk, case))
+    fp.taken(await fp.check(desk, case, "certify_request"))
+    same = await fp.check(desk, case, "check_request", actor="mz.003", role="finance_officer")
+    await fp.nothing_changed(desk, case, same, "second_person_cash")
+    row = await desk.row("instalment", case, instalment=1)
+    assert row is not None
+    assert row["checked_lines"] is None
+    other = await fp.check(desk, case, "check_request")
+    fp.taken(other)
+    third = await fp.release(desk, case, actor="mz.003")
+    await fp.nothing_changed(desk, case, third, "checker_releases", attempts=2)
+    assert await ledger(desk, case) == {}
+
+
+async def test_after_a_return_they_are_still_two_people(desk: Desk) -> None:
+    case = await fp.active(desk)
+    await fp.office(desk, "mz.010", [{"role": "budget_owner"}, {"role": "finance_officer"}])
+    fp.taken(await fp.request(desk, case))
+    fp.taken(await fp.check(desk, case, "certify_request", actor="mz.010", role="budget_owner"))
+    again = await fp.check(desk, case, "check_request", "1-return-1")
+    await fp.nothing_changed(desk, case, again, "second_person_cash")
+
+
+async def test_on_the_fast_path_both_checks_may_come_in_either_order(desk: Desk) -> None:
+    case = await fp.active(desk)
+    fp.taken(await fp.request(desk, case))
+    fp.taken(await fp.check(desk, case, "check_request"))
+    early = await fp.release(desk, case)
+    await fp.nothing_changed(desk, case, early, "not_certified", "amount_not_approved", "no_lines")
+    fp.taken(await fp.check(desk, case, "certify_request"))
+
+
+async def test_who_accepted_on_the_partners_behalf_never_releases(desk: Desk) -> None:
+    case = await fp.active(desk)
+    await fp.office(desk, "mz.001", [{"role": "focal_point"}, {"role": "authorised_officer"}])
+    fp.taken(await fp.request(desk, case))
+    for kind in ("certify_request", "check_request"):
+        fp.taken(await fp.check(desk, case, kind))
+    await fp.nothing_changed(desk, case, await fp.release(desk, case, actor="mz.001"), "recorder_releases")
+
+
+async def test_a_face_is_refused_that_no_listed_officer_signed_or_that_names_another_account(desk: Desk) -> None:
+    case = await fp.active(desk)
+    done = await fp.request(desk, case, signed_by="mz.p03", account_ref="ACC-OTHER")
+    await fp.nothing_changed(desk, case, done, "officer_not_listed", "other_account")
+
+
+async def test_a_face_is_refused_while_nothing_is_signed(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    done = await fp.request(desk, case)
+    assert rules(done.findings) >= {"not_signed"}
+    assert await desk.row("instalment", case) is None
+
+
+# An assessment that does not come -------------------------------------------------------------------------------------------------
+
+
+async def hact(desk: Desk) -> Any:
+    row = await desk.row("obligation", fp.PARTNER, kind="hact_assessment")
+    assert row is not None
+    return row
+
+
+async def test_while_the_assessment_is_overdue_only_the_partners_vendors_are_paid(desk: Desk) -> None:
+    case = await fp.paid(desk)
+    fp.taken(await fp.report(desk, case))
+    fp.taken(await fp.falls_due(desk, fp.PARTNER, (await hact(desk))["id"], "2026-06-19"))
+    assert await fp.stops(desk, fp.PARTNER) == {"direct_payment_only", "new_emergency"}
+    done = await fp.request(desk, case, {"1.1.1": "100000.00"}, "2", "2026-06-22")
+    await fp.nothing_changed(desk, case, done, "direct_payment_only")
+    assert done.findings[0].next_step.startswith("Request direct payment")
+    direct = await fp.request(desk, case, {"1.1.1": "100000.00"}, "2-return-1", "2026-06-22", modality="direct_payment", vendor="V-1")
+    assert "direct_payment_only" not in rules(direct.findings)
+    fp.taken(await fp.assessed(desk))
+    assert await fp.stops(desk, fp.PARTNER) == set()
+    fp.taken(await fp.request(desk, case, {"1.1.1": "100000.00"}, "2-return-2", "2026-07-06"))
+
+
+async def test_a_case_that_relied_on_nothing_postponed_is_paid_all_the_same(desk: Desk) -> None:
+    case = await fp.active(desk)
+    fp.taken(await fp.falls_due(desk, fp.PARTNER, (await hact(desk))["id"], "2026-06-19"))
+    await desk.pool.execute("UPDATE obligation SET cases = '{case:MOZ/2026/0099}' WHERE subject = $1", fp.PARTNER)
+    done = await fp.request(desk, case, fp.LOWERED, when="2026-06-22")
+    assert "direct_payment_only" not in rules(done.findings)
+
+
+async def test_the_assessment_is_due_with_the_release_of_the_second_instalment(desk: Desk) -> None:
+    case = await fp.paid(desk)
+    fp.taken(await fp.report(desk, case, when="2026-06-01"))
+    assert (await hact(desk))["due_at"].date().isoformat() == "2026-06-19"
+    await fp.written_off(desk, case, "committee_ratification")
+    fp.taken(await fp.request(desk, case, {"1.1.1": "100000.00"}, "2", "2026-06-02"))
+    for kind in ("certify_request", "check_request"):
+        fp.taken(await fp.check(desk, case, kind, "2", "2026-06-03"))
+    done = fp.taken(await fp.release(desk, case, "100000.00", "2", "2026-06-04"))
+    assert (await hact(desk))["due_at"].date().isoformat() == "2026-06-04"
+    psea = await desk.row("obligation", fp.PARTNER, kind="psea_assessment")
+    assert psea is not None
+    assert psea["due_at"].date().isoformat() == "2026-06-19", "the others keep their day"
+    assert "pca.partner.P-MZ-0031.MZ.obligations" in {start.id for start in done.starts}
+    task = await desk.row("task", fp.PARTNER, kind="assess_hact", state="open")
+    assert task is not None
+    assert task["due_at"].date().isoformat() == "2026-06-04"
+
+
+async def test_a_second_release_after_its_day_never_moves_it_later(desk: Desk) -> None:
+    case = await fp.paid(desk)
+    fp.taken(await fp.report(desk, case, when="2026-06-01"))
+    await fp.written_off(desk, case, "committee_ratification")
+    await desk.pool.execute("UPDATE obligation SET due_at = $2 WHERE id = $1", (await hact(desk))["id"], at("2026-06-01", "15:00"))
+    fp.taken(await fp.request(desk, case, {"1.1.1": "100000.00"}, "2", "2026-06-02"))
+    for kind in ("certify_request", "check_request"):
+        fp.taken(await fp.check(desk, case, kind, "2", "2026-06-03"))
+    fp.taken(await fp.release(desk, case, "100000.00", "2", "2026-06-04"))
+    assert (await hact(desk))["due_at"].date().isoformat() == "2026-06-01"
+
+
+async def test_overdue_checks_of_the_partner_stop_the_instalments_of_every_case_that_relied_on_them(desk: Desk) -> None:
+    case = await fp.paid(desk)
+    fp.taken(await fp.report(desk, case, when="2026-06-01"))
+    fp.taken(await fp.request(desk, case, {"1.1.1": "100000.00"}, "2", "2026-06-02"))
+    for kind in ("certify_request", "check_request"):
+        fp.taken(await fp.check(desk, case, kind, "2", "2026-06-03"))
+    row = await desk.row("obligation", fp.PARTNER, kind="psea_assessment")
+    assert row is not None
+    fp.taken(await fp.falls_due(desk, fp.PARTNER, row["id"], "2026-06-19"))
+    assert await fp.stops(desk, fp.PARTNER) == {"instalment", "amendment", "new_emergency"}
+    done = await fp.release(desk, case, "100000.00", "2", "2026-06-22")
+    assert {"blocked"} <= rules(done.findings)
+    assert await desk.pool.fetchval("SELECT count(*) FROM payment_order WHERE subject = $1", case) == 1

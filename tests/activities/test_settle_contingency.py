@@ -1,10 +1,16 @@
 """Contingency documents on real Postgres: activated within their protocol, refused above it, over with their programme."""
 
+from datetime import date
 from typing import Any
 
+import pytest
+
+from activities import activation
+from db import content
 from schemas.engine import Event, Opening, Recorded, Task
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
-from tests.activities.test_activation import in_force
+from tests.activities.fast_path import in_force
 
 LETTER = sha("letter")
 SUBMIT = {
@@ -104,3 +110,159 @@ async def test_a_contingency_document_that_is_never_activated_ends_with_its_prog
     done = await desk.system(case, "case", "expire", at("2028-12-31", "16:00"), over)
     assert not done.refused, done.findings
     assert (await desk.case(case))["status"] == "expired"
+
+
+# Refusals -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"start": "2026-08-01", "end": "2026-07-31"}, "dates"),
+        ({"start": "2026-06-01", "end": "2026-07-19"}, "dates"),
+        ({"end": "2027-01-21"}, "longer_than_protocol"),
+    ],
+    ids=["backwards", "over_already", "a_day_too_long"],
+)
+async def test_an_activation_whose_dates_do_not_fit_its_protocol_is_refused(desk: Desk, changed: dict[str, Any], expected: str) -> None:
+    case = await taken(desk)
+    done = await prepare(desk, case, **changed)
+    await fp.nothing_changed(desk, case, done, expected)
+    assert done.findings[0].next_step
+    assert (await desk.case(case))["status"] == "drafting"
+    assert await desk.told(case, "contingency.prepared") == []
+
+
+async def test_its_last_allowed_day_is_allowed(desk: Desk) -> None:
+    case = await taken(desk)
+    fp.taken(await prepare(desk, case, end="2027-01-20"))
+
+
+async def test_a_protocol_without_a_trigger_activates_nothing(desk: Desk) -> None:
+    intake = facts("C5")
+    intake["document"]["protocol"]["trigger"] = " "
+    await in_force(desk, "PHL-L2-2026-02")
+    case = await desk.taken(intake)
+    await desk.ask(case, at("2026-07-20", "08:01"), "emergency")
+    await desk.screen(case, at("2026-07-20", "08:02"))
+    await fp.nothing_changed(desk, case, await prepare(desk, case), "within_protocol")
+
+
+async def test_above_the_ceiling_nothing_changes_and_the_attempt_is_kept(desk: Desk) -> None:
+    case = await taken(desk, "C5-above-ceiling")
+    done = await prepare(desk, case)
+    await fp.nothing_changed(desk, case, done, "above_ceiling")
+    assert (done.findings[0].path, "20,400,000.00" in done.findings[0].message) == ("$.document.protocol", True)
+
+
+async def test_a_stale_screening_bars_the_preparation(desk: Desk) -> None:
+    case = await taken(desk)
+    await desk.pool.execute("UPDATE screening SET done_at = $1", at("2026-05-01"))
+    await fp.nothing_changed(desk, case, await prepare(desk, case), "screening_not_fresh")
+
+
+async def test_what_was_lost_since_the_preparation_bars_the_approval(desk: Desk) -> None:
+    case = await taken(desk)
+    task = fp.taken(await prepare(desk, case)).tasks[0]
+    partner = (await desk.case(case))["partner_subject"]
+    await desk.pool.execute("UPDATE clearance SET state = 'refused' WHERE subject = $1", partner)
+    await desk.pool.execute(
+        "INSERT INTO block (id, subject, scope, cause, since) VALUES ('x', $1, 'signature', 'renewal', $2)", partner, at("2026-07-20")
+    )
+    await fp.nothing_changed(desk, case, await activate(desk, case, task), "clearance_full", "signature_blocked")
+    assert (await desk.case(case))["status"] == "in_approval"
+
+
+async def test_the_coordinator_activates_while_the_head_of_office_has_stepped_aside(desk: Desk) -> None:
+    case = await taken(desk)
+    task = fp.taken(await prepare(desk, case)).tasks[0]
+    coordinator = {"actor": "ph.027", "role": "global_emergency_coordinator"}
+    days = {"first": date(2026, 7, 20), "last": date(2026, 8, 20)}
+    await activation.step_aside(desk.pool, "PHL-L2-2026-02", **days, at=at("2026-07-20"), **coordinator)
+    await fp.nothing_changed(desk, case, await activate(desk, case, task), "step_aside_in_force")
+    fp.taken(await activate(desk, case, task, **coordinator))
+    assert (await desk.case(case))["status"] == "signed"
+
+
+async def test_an_activation_starts_on_the_day_it_is_approved_at_the_earliest(desk: Desk) -> None:
+    case = await taken(desk)
+    task = fp.taken(await prepare(desk, case, start="2026-07-10")).tasks[0]
+    fp.taken(await activate(desk, case, task))
+    assert str((await desk.case(case))["start_on"]) == "2026-07-21"
+
+
+async def test_an_activation_that_is_over_before_it_is_approved_is_refused(desk: Desk) -> None:
+    case = await taken(desk)
+    task = fp.taken(await prepare(desk, case, start="2026-07-19", end="2026-07-20")).tasks[0]
+    done = await activate(desk, case, task)
+    await fp.nothing_changed(desk, case, done, "dates")
+    assert "other dates" in done.findings[0].next_step
+
+
+async def test_without_a_preparation_nothing_is_activated(desk: Desk) -> None:
+    case = await taken(desk)
+    by_itself = await desk.system(case, "approval", "x", at("2026-07-21", "01:00"), [Event(type="contingency.activated")])
+    assert rules(by_itself.findings) == {"dates"}
+    (task,) = await desk.open(case, "approval", at("2026-07-20", "08:10"), Opening(kind="approve_activation"))
+    assert "other_letter" in rules((await activate(desk, case, task)).findings)
+
+
+async def test_who_prepares_an_activation_does_not_approve_it(desk: Desk) -> None:
+    case = await taken(desk)
+    task = fp.taken(await prepare(desk, case)).tasks[0]
+    done = await activate(desk, case, task, actor="ph.001")
+    assert done.refused
+    assert rules(done.findings) & {"wrong_role", "submitter_approves"}
+    refused = await desk.decide(task, "ph.008", "head_of_office", "refuse", at("2026-07-21", "01:00"), subject=case, **fp.REFUSAL)
+    fp.taken(refused)  # a refusal asks for no letter
+
+
+async def signed_before(desk: Desk, case: str, ceiling: str, status: str = "signed") -> None:
+    """The contingency document that C5 activates, as the record holds it, with a ceiling of its own."""
+    document = facts("C5")["document"]
+    document["protocol"]["ceiling"] = ceiling
+    digest = (await content.put(desk.pool, document)).sha256
+    row = await desk.case(case)
+    mine = {"subject": "case:PHL/2025/0099", "reference": "PHL/2025/0099", "workflow": "pca.PH.PHL-2025-0099"}
+    columns = ", ".join(f'"{name}"' for name in row.keys() if name not in mine)  # noqa: SIM118 (a record)
+    await desk.pool.execute(
+        f"""INSERT INTO "case" ({", ".join(mine)}, {columns}) SELECT $1, $2, $3, {columns} FROM "case" WHERE subject = $4""",
+        *mine.values(), case,
+    )  # fmt: skip
+    await desk.pool.execute(
+        """UPDATE "case" SET document_type = 'contingency', status = $3, document_sha256 = $2, signed_on = '2025-08-14',
+           carries_umbrella = false WHERE subject = $1""",
+        mine["subject"], digest, status,
+    )  # fmt: skip
+
+
+async def activating(desk: Desk) -> str:
+    """C5, activating a document of the record instead of one that its own facts describe."""
+    await in_force(desk, "PHL-L2-2026-02")
+    case = await desk.taken(facts("C5") | {"activates": "PHL/2025/0099"})
+    await desk.ask(case, at("2026-07-20", "08:01"), "emergency")
+    await desk.screen(case, at("2026-07-20", "08:02"))
+    return case
+
+
+async def test_the_protocol_that_was_signed_counts_not_what_the_activation_says_of_it(desk: Desk) -> None:
+    case = await activating(desk)
+    await signed_before(desk, case, "18000000.00")
+    await fp.nothing_changed(desk, case, await prepare(desk, case), "above_ceiling")
+
+
+async def test_within_the_signed_protocol_the_activation_goes_on(desk: Desk) -> None:
+    case = await activating(desk)
+    await signed_before(desk, case, "18651000.00")
+    fp.taken(await prepare(desk, case))
+
+
+async def test_a_partner_that_was_activated_before_the_approval_has_no_second_start(desk: Desk) -> None:
+    """The contingency document does not expire any more once another case has activated it."""
+    case = await activating(desk)
+    await signed_before(desk, case, "18651000.00")
+    task = fp.taken(await prepare(desk, case)).tasks[0]
+    fp.taken(await activate(desk, case, task))
+    over = [Event(type="case.status_changed", data={"to": "expired", "trigger": "programme_over"})]
+    done = await desk.system("case:PHL/2025/0099", "case", "expire", at("2028-12-31", "16:00"), over)
+    assert "never_activated" in rules(done.findings)

@@ -5,6 +5,7 @@ from typing import Any
 
 from db import content
 from schemas.engine import Event, Opening, Recorded, Task
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules
 from tests.activities.test_settle_vetting import clear, cleared, conclude, vetted
 
@@ -365,3 +366,103 @@ async def test_a_deviation_that_stands_already_is_not_opened_again_by_the_next_v
     )
     assert not done.refused, done.findings
     assert [told["clause"] for told in await desk.told(case, "clause.deviation_opened")] == ["12.1", "13.2"]
+
+
+# Accepted on behalf ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_office_accepts_for_a_partner_that_asked_in_writing_and_says_so_for_ever(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    _, offices = await fp.sent(desk, case)
+    (turn,) = fp.taken(await fp.on_behalf(desk, case, offices)).tasks
+    assert turn.kind == "office_turn", "the office's own acceptance is still to come"
+    (told,) = await desk.told(case, "document.accepted")
+    assert (told["side"], told["on_behalf"], len(told["evidence"])) == ("partner", True, 1)
+    owed = await desk.row("obligation", case, kind="partner_acceptance_record")
+    assert owed is not None
+    assert (owed["owner_role"], owed["state"], owed["due_at"]) == ("partner_authorised_officer", "open", None)
+    (created,) = await desk.told(case, "obligation.created")
+    assert created["reason"] == "asked_in_writing"
+
+
+async def test_a_turn_is_missed_only_when_its_day_has_passed(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    partners, offices = await fp.sent(desk, case)
+    assert partners.due == at("2026-03-16", "15:00")
+    early = await fp.on_behalf(desk, case, offices, "2026-03-16", "15:00", because="turn_missed")
+    await fp.nothing_changed(desk, case, early, "turn_not_missed")
+    assert early.findings[0].next_step == "It is due on 2026-03-16."
+    assert await desk.row("acceptance", case) is None
+    fp.taken(await fp.on_behalf(desk, case, offices, "2026-03-16", "15:01", because="turn_missed"))
+
+
+async def test_an_acceptance_on_behalf_needs_evidence_and_a_person_of_the_partner(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    _, offices = await fp.sent(desk, case)
+    bare = await fp.on_behalf(desk, case, offices, evidence=[])
+    await fp.nothing_changed(desk, case, bare, "invalid_data")
+    assert bare.findings[0].path == "$.data.evidence"
+    stranger = await fp.on_behalf(desk, case, offices, partner_person="mz.001")
+    await fp.nothing_changed(desk, case, stranger, "unknown_actor", attempts=2)
+    assert await desk.row("acceptance", case) is None
+    assert await desk.row("obligation", case) is None
+
+
+async def test_only_the_version_that_stands_is_accepted_on_behalf(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    _, offices = await fp.sent(desk, case)
+    await fp.nothing_changed(desk, case, await fp.on_behalf(desk, case, offices, sha256="0" * 64), "not_the_current_version")
+    assert await desk.row("obligation", case) is None
+
+
+async def test_while_it_is_the_partners_turn_the_office_may_do_nothing_else(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    _, offices = await fp.sent(desk, case)
+    event = Event(type="document.accepted", data={"side": "office"}, take=["sha256"])
+    done = await desk.decide(
+        offices, "mz.001", "focal_point", "accept", at("2026-03-13"), [event], subject=case, data={"sha256": await fp.sha_of(desk, case)}
+    )
+    await fp.nothing_changed(desk, case, done, "partners_turn")
+
+
+async def test_where_the_partner_has_no_turn_it_has_missed_none(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    task = await desk.task(case, "office_turn", "turn-1", "document")
+    done = await fp.on_behalf(desk, case, task, because="turn_missed")
+    assert rules(done.findings) >= {"turn_not_missed"}
+    assert next(found for found in done.findings if found.rule == "turn_not_missed").next_step == "Send it first."
+
+
+async def test_on_the_standard_track_nobody_accepts_on_behalf(desk: Desk) -> None:
+    case = await drafting(desk)
+    task = await turn(desk, case, "office_turn", 1, "2026-03-02")
+    evidence = [{"document": "m.eml", "sha256": "1" * 64, "kind": "email"}]
+    data = {"sha256": await standing(desk, case), "partner_person": "ke.p03", "because": "asked_in_writing", "evidence": evidence}
+    done = await desk.decide(
+        task, "ke.001", "focal_point", "accept_on_behalf", at("2026-03-02"), subject=case, data=data, comment="By telephone."
+    )
+    await fp.nothing_changed(desk, case, done, "wrong_verdict")
+
+
+async def test_the_urgency_of_a_review_by_one_person_is_given_in_writing(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    _, offices = await fp.sent(desk, case)
+    (task,) = fp.taken(await fp.on_behalf(desk, case, offices)).tasks
+    silent = await fp.submit(desk, case, task, urgency=" ")
+    assert rules(silent.findings) & {"urgency_required", "invalid_data"}
+    assert (await desk.case(case))["status"] == "drafting"
+    by_focal_point = await desk.decide(
+        task, "mz.001", "focal_point", "accept_and_submit", at("2026-03-13", "13:00"), fp.SUBMISSION, subject=case,
+        data={"sha256": await fp.sha_of(desk, case), "no_double_funding": True, "urgency": "Cholera."},
+    )  # fmt: skip
+    assert rules(by_focal_point.findings) == {"wrong_role"}
+    fp.taken(await fp.submit(desk, case, task))
+    assert (await desk.case(case))["status"] == "in_review"
+
+
+async def test_the_fast_path_does_not_wait_for_the_clearance_to_submit(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    await desk.pool.execute("UPDATE clearance SET state = 'refused' WHERE subject = $1", fp.PARTNER)
+    _, offices = await fp.sent(desk, case)
+    (task,) = fp.taken(await fp.on_behalf(desk, case, offices)).tasks
+    fp.taken(await fp.submit(desk, case, task))

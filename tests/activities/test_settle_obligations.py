@@ -3,7 +3,9 @@
 from typing import Any
 
 from schemas.engine import Event, Opening, Recorded
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, rules, sha
+from tests.activities.test_deferrals import rated
 from tests.activities.test_settle_approval import PARTNER, in_signature, objects, sign, signed
 from tests.activities.test_settle_cash import paid, report
 
@@ -325,3 +327,76 @@ async def test_a_condition_that_is_met_is_not_met_again(desk: Desk) -> None:
     event = Event(type="condition.met", data={"condition": identity})
     again = await desk.decide(task, "ke.001", "focal_point", "met", at("2026-04-22"), [event], subject=case, data={"evidence": []})
     assert rules(again.findings) == {"condition_closed"}
+
+
+# Of a partner, on the fast path ---------------------------------------------------------------------------------------------------
+
+PROFILE = "P-MZ-0031:partner_verification"
+
+
+async def of_partner(desk: Desk, kind: str, verdict: str, actor: str, role: str, event: str, when: str, **said: Any) -> Recorded:
+    """A decision on the obligation of the partner; its stage is the obligations', not the vetting's."""
+    from db import content
+    from schemas.engine import Batch
+    from schemas.messages import Decision
+
+    opening = Opening(kind=kind, whom=f"{PROFILE} {verdict}-{desk.keys}", roles=[role])
+    (task,) = await desk.open(fp.PARTNER, "obligations", at(when, "07:00"), opening)
+    refs = {name: await content.put(desk.pool, value) for name, value in said.items()}
+    decision = Decision(task=task.id, actor=actor, role=role, verdict=verdict, key=f"p{desk.keys}", **refs)
+    events = [Event(type=event, data={"obligation": PROFILE}, take=["documents", "until"])]
+    batch = Batch(
+        key=decision.receipt, subject=fp.PARTNER, stage="obligations", at=at(when), decision=decision, task=task, events=events,
+        workflow="w", track="emergency",
+    )  # fmt: skip
+    return await desk.recorder.record(batch)
+
+
+async def test_an_extension_of_the_partners_obligation_lifts_for_every_case_until_its_day(desk: Desk) -> None:
+    case = await fp.signed(desk)
+    fp.taken(await overdue(desk, fp.PARTNER, PROFILE, when="2026-06-20"))
+    assert await standing(desk, fp.PARTNER) == {"instalment", "new_emergency"}
+    head = ("mz.008", "head_of_office", "obligation.extended", "2026-06-22")
+    done = fp.taken(await of_partner(desk, "decide_obligation", "extend", *head, comment="Roads.", data={"until": "2026-07-17"}))
+    assert done.look_again == ["pca.MZ.MOZ-2026-0031"]
+    assert await standing(desk, fp.PARTNER) == set()
+    early = await overdue(desk, fp.PARTNER, PROFILE, when="2026-07-16")
+    assert rules(early.findings) == {"not_due"}
+    fp.taken(await overdue(desk, fp.PARTNER, PROFILE, when="2026-07-18"))
+    assert await standing(desk, fp.PARTNER) == {"instalment", "new_emergency"}
+    assert (await desk.case(case))["status"] == "signed"
+
+
+async def test_a_write_off_lifts_the_stop_but_not_the_cap(desk: Desk) -> None:
+    """Written off is not checked: the element stays postponed, and with it what rests on that."""
+    await fp.signed(desk)
+    fp.taken(await overdue(desk, fp.PARTNER, PROFILE, when="2026-06-20"))
+    director = ("mz.023", "regional_director", "obligation.written_off", "2026-06-22")
+    fp.taken(await of_partner(desk, "decide_obligation", "write_off", *director, comment="The partner dissolves."))
+    assert await standing(desk, fp.PARTNER) == set()
+    line = await desk.row("element", fp.PARTNER, element="profile")
+    assert line is not None
+    assert line["source"] == "deferred"
+
+
+async def test_what_is_owed_as_an_act_is_met_by_the_act_and_lifts_by_itself(desk: Desk) -> None:
+    await fp.signed(desk)
+    fp.taken(await overdue(desk, fp.PARTNER, PROFILE, when="2026-06-20"))
+    data = {"documents": [{"document": "x.pdf", "sha256": sha("x"), "kind": "letter"}]}
+    said = ("mz.p03", "partner_focal_point", "obligation.evidence_submitted", "2026-06-22")
+    paper = await of_partner(desk, "meet_obligation", "submit_evidence", *said, data=data)
+    assert rules(paper.findings) == {"met_by_an_act"}
+    assert await standing(desk, fp.PARTNER) == {"instalment", "new_emergency"}
+    fp.taken(await fp.verified(desk, "2026-06-23"))
+    assert await standing(desk, fp.PARTNER) == set()
+    assert await state(desk, PROFILE) == ("met", False)
+
+
+async def test_what_has_no_day_yet_has_no_moments_and_a_plan_has_a_second_one(desk: Desk) -> None:
+    case = await fp.in_signature(desk)
+    begun = await desk.begin(case, "obligations", at("2026-03-18"))
+    assert [(one["id"], one["due"], one["moments"]) for one in begun["open"]] == [("MOZ/2026/0031:partner_acceptance_record", None, [])]
+    await rated(desk, fp.PARTNER)
+    begun = await desk.begin(fp.PARTNER, "obligations", at("2026-06-02", "11:00"))
+    (plan,) = [one for one in begun["open"] if "psea_strengthening_plan" in one["id"]]
+    assert [(moment["at"][:10], moment["level"]) for moment in plan["moments"]] == [("2026-07-02", 0), ("2026-12-02", 1)]

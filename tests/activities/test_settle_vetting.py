@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from schemas.engine import Event, Opening, Task
+from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_screen import listed
 
@@ -458,3 +461,84 @@ async def test_two_persons_confirm_an_account_even_of_a_partner_without_a_case(d
     assert rules(same.findings) == {"second_person_bank"}
     other = await desk.decide(second, "ke.009", "finance_officer", "confirm", at("2026-03-03"), confirmed, subject=alone, data=called)
     assert not other.refused, other.findings
+
+
+# On the fast path -----------------------------------------------------------------------------------------------------------------
+
+POSTPONES = [
+    ("verify_partner_profile", "profile", "mz.002", "partnership_manager", "defer", "partner_verification"),
+    ("assess_psea", "psea", "mz.014", "assurance_officer", "assume_low_capacity", "psea_assessment"),
+    ("assess_hact", "hact", "mz.014", "assurance_officer", "assume_high", "hact_assessment"),
+    ("provide_registration", "registration", "mz.p03", "partner_focal_point", "explain", "registration_certificate"),
+    ("assess_core_values", "core_values", "mz.002", "partnership_manager", "defer", "core_values_assessment"),
+]
+
+
+async def postpone(desk: Desk, kind: str, name: str, actor: str, role: str, verdict: str) -> Any:
+    """The verdict that postpones an element, on its own task."""
+    (task,) = await desk.open(fp.PARTNER, "vetting", at("2026-03-11", "09:00"), Opening(kind=kind, whom=f"n{desk.keys}"))
+    event = Event(type="vetting.element_recorded", data={"element": name, "task": kind, "verdict": verdict})
+    data = {"assessment_planned_on": "2026-06-01"} if verdict == "assume_high" else {}
+    said = {"data": data} if data else {}
+    return await desk.decide(task, actor, role, verdict, at("2026-03-11"), [event], subject=fp.PARTNER, comment="Behind the flood.", **said)
+
+
+@pytest.mark.parametrize(("kind", "name", "actor", "role", "verdict", "owed"), POSTPONES, ids=[one[1] for one in POSTPONES])
+async def test_each_element_that_may_be_postponed_is_owed_by_the_partner(
+    desk: Desk, kind: str, name: str, actor: str, role: str, verdict: str, owed: str
+) -> None:
+    case, partner = await fp.asking(desk)
+    fp.taken(await postpone(desk, kind, name, actor, role, verdict))
+    (told,) = await desk.told(partner, "vetting.element_deferred")
+    assert (told["element"], told["obligation"], told["due"]) == (name, f"P-MZ-0031:{owed}", "2026-06-11")
+    row = await desk.row("obligation", partner, kind=owed)
+    assert row is not None
+    assert (row["due_at"].date().isoformat(), list(row["cases"])) == ("2026-06-11", [case])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "actor", "role", "verdict", "owed"), POSTPONES[:2] + POSTPONES[3:], ids=["profile", "psea", "reg", "core"]
+)
+async def test_on_the_standard_track_nothing_is_postponed(
+    desk: Desk, kind: str, name: str, actor: str, role: str, verdict: str, owed: str
+) -> None:
+    _, partner = await fp.asking(desk)
+    desk.tracks[partner] = "standard"
+    done = await postpone(desk, kind, name, actor, role, verdict)
+    await fp.nothing_changed(desk, partner, done, "wrong_verdict")
+    assert await desk.row("obligation", partner, kind=owed) is None
+
+
+@pytest.mark.parametrize(("kind", "name", "actor", "role", "verdict", "owed"), POSTPONES[1:3], ids=["psea", "hact"])
+async def test_level_one_postpones_neither_psea_nor_hact(
+    desk: Desk, kind: str, name: str, actor: str, role: str, verdict: str, owed: str
+) -> None:
+    _, partner = await fp.asking(desk, level="L1", declared_by="mz.008", role="head_of_office")
+    done = await postpone(desk, kind, name, actor, role, verdict)
+    await fp.nothing_changed(desk, partner, done, "level_does_not_unlock")
+    assert done.findings[0].next_step == "Close the element."
+    assert await desk.row("obligation", partner, kind=owed) is None
+    begun = await desk.begin(partner, "vetting", at("2026-03-11", "12:00"))
+    assert set(begun["deferrable"]) == {"provide_registration", "verify_partner_profile", "assess_core_values"}
+
+
+async def test_a_full_clearance_never_stands_on_what_is_postponed(desk: Desk) -> None:
+    _, partner = await fp.cleared(desk)
+    desk.tracks[partner] = "standard"
+    (task,) = await desk.open(partner, "vetting", at("2026-03-13"), Opening(kind="conclude_vetting", whom="full"))
+    done = await desk.decide(task, "mz.002", "partnership_manager", "clear", at("2026-03-13"), clear(), subject=partner)
+    assert done.refused
+    assert len(done.findings) == 3, done.findings
+    assert all(found.next_step for found in done.findings)
+    rows = await desk.pool.fetch("SELECT level, state FROM clearance WHERE subject = $1", partner)
+    assert {(row["level"], row["state"]) for row in rows} == {("emergency", "granted")}
+
+
+async def test_a_standard_case_of_the_same_partner_still_waits_for_its_full_clearance(desk: Desk) -> None:
+    await fp.cleared(desk)
+    second = await desk.taken(facts("C4") | {"track": "standard", "activation": None})
+    asked = await desk.ask(second, at("2026-03-13", "12:00"))
+    assert asked.state == "waiting"
+    begun = await desk.begin(fp.PARTNER, "vetting", at("2026-03-13", "12:01"))
+    assert (begun["levels"], begun["cleared"]) == (["full"], ["emergency"])
+    assert {need["kind"] for need in begun["needed"]} == {"verify_partner_profile", "assess_psea", "assess_hact"}

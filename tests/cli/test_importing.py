@@ -95,3 +95,41 @@ async def test_what_fits_is_taken_once_and_the_report_says_why_the_rest_was_not(
     assert second.code == 0
     assert "nothing changed" in second.out
     assert await engine.pool.fetchval("SELECT count(*) FROM submission") == 1
+
+
+async def test_a_reserve_row_is_taken_under_an_activation_that_the_import_declares(engine: Engine, file: Path) -> None:
+    _write(file.parent / cbpf.FUNDS_FILE, cbpf.FUNDS_HEADER, [FUND | {"PFCountryCode": "CO"}])
+    ran = await engine.pca("import", "cbpf", str(file), "--json")
+    assert (ran.code, ran.json["taken"], ran.json["refused_by"]) == (0, 2, {"partner_type_not_cso": 1}), ran
+    rows = await engine.pool.fetch("SELECT facts->>'track' AS track, facts->>'activation' AS activation FROM submission ORDER BY track")
+    assert [tuple(row) for row in rows] == [("emergency", "CBPF-KE1-2025"), ("standard", None)]
+    declared = await engine.pool.fetchrow("SELECT level, offices, declared_role, state, step_aside_from FROM activation")
+    assert tuple(declared) == ("L2", ["CO"], "regional_director", "declared", None)
+
+
+async def test_importing_again_takes_only_the_rest_whatever_the_day(engine: Engine, file: Path) -> None:
+    _write(file.parent / cbpf.FUNDS_FILE, cbpf.FUNDS_HEADER, [FUND | {"PFCountryCode": "CO", "PFAbbrv": "CO2"}])
+    days = {"PrjSubDt": "5/5/2026 9:00:00 AM", "AStrDt": "7/1/2026 12:00:00 AM", "AEndDt": "12/31/2026 12:00:00 AM"}
+    fast = ROW | days | {"PrjCode": "XX-26-R-NGO-2", "AllSrc": "1", "PartCode": "1.2"}
+    _write(file, cbpf.HEADER, [ROW | days, fast, ROW | days | {"PrjCode": "XX-26-S-GOV-3", "OrgTypeId": "3"}])
+    first = await engine.pca("import", "cbpf", str(file), "--limit", "1", "--shift", "none", "--json")
+    assert first.json["taken"] == 1, first
+    # moved to today the row would be another submission; it is known by its code, and stays on the day on which it was taken
+    again = await engine.pca("import", "cbpf", str(file), "--json")
+    assert (again.json["taken"], again.json["repeated"], again.json["refused"]) == (1, 1, 1), again
+    assert await engine.pool.fetchval("SELECT count(*) FROM activation") == 1
+    last = await engine.pca("import", "cbpf", str(file), "--json")
+    assert (last.json["taken"], last.json["repeated"]) == (0, 2), last
+
+
+async def test_an_activation_is_renewed_as_long_as_rows_are_submitted_under_it(engine: Engine, file: Path) -> None:
+    _write(file.parent / cbpf.FUNDS_FILE, cbpf.FUNDS_HEADER, [FUND | {"PFCountryCode": "CO", "PFAbbrv": "CO3"}])
+    reserve = ROW | {"AllSrc": "1", "PrjCode": "XX-25-R-NGO-8", "PartCode": "1.8", "PrjSubDt": "2/10/2026 9:00:00 AM"}
+    later = reserve | {"PrjCode": "XX-25-R-NGO-9", "PartCode": "1.9", "PrjSubDt": "9/2/2026 9:00:00 AM"}
+    dates = {"AStrDt": "10/1/2026 12:00:00 AM", "AEndDt": "3/31/2027 12:00:00 AM"}
+    _write(file, cbpf.HEADER, [reserve | dates, later | dates])
+    ran = await engine.pca("import", "cbpf", str(file), "--shift", "none", "--clock", "past", "--json")
+    assert (ran.json["taken"], ran.json["refused"]) == (2, 0), ran
+    row = await engine.pool.fetchrow("SELECT valid_from, valid_to, renewals FROM activation")
+    assert (row["valid_from"], row["renewals"]) == (date(2026, 2, 1), 2)
+    assert row["valid_to"] >= date(2026, 9, 2)

@@ -116,6 +116,25 @@ def test_no_row_of_2018_is_above_seven_percent_support_cost() -> None:
     assert max(totals(item.intake.document).support_cost_percent for item in rows if not item.refused) == Decimal("7.00")
 
 
+@real
+@pytest.mark.parametrize("year", COUNTS)
+def test_every_reserve_row_that_is_taken_names_an_activation_that_covers_it(year: int) -> None:
+    rows = mapped(SHARED / f"ProjectSummaryV2_{year}.csv")
+    offices = {office.iso2: office for office in cbpf.offices(rows, today=TODAY)}
+    fast = [item for item in rows if not item.refused and item.intake.track == "emergency"]
+    assert len(fast) == COUNTS[year]["emergency"]
+    for reference in {item.intake.activation for item in fast}:
+        assert reference is not None
+        under = [item for item in fast if item.intake.activation == reference]
+        declared = cbpf.declaration([item.row for item in under], reference, MONDAY)
+        assert {item.intake.office for item in under} == set(declared["offices"])
+        assert date.fromisoformat(declared["valid_from"]) <= MONDAY <= date.fromisoformat(declared["valid_to"])
+        declares = offices[declared["offices"][0]].person(declared["declared_by"])
+        assert declares is not None
+        assert declared["role"] in [grant.role for grant in declares.roles]
+        assert declared["declared_by"] not in {item.intake.submitter for item in under}
+
+
 # One row ----------------------------------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +226,36 @@ def test_a_reserve_row_longer_than_twelve_months_goes_to_the_standard_track(writ
 def test_a_reserve_row_longer_than_twelve_months_is_refused_on_demand(write: Write) -> None:
     (item,) = cbpf.intakes(cbpf.read(write({"AllSrc": "1", "AEndDt": "5/1/2026 12:00:00 AM"})), today=TODAY, over_12_months="refuse")
     assert [finding.rule for finding in item.refused] == ["over_12_months"]
+
+
+@pytest.mark.parametrize(("level", "role"), [("L1", "head_of_office"), ("L2", "regional_director"), ("L3", "global_emergency_coordinator")])
+def test_a_level_is_declared_by_who_has_its_authority(write: Write, level: cbpf.Level, role: str) -> None:
+    (item,) = mapped(write({"AllSrc": "1"}))
+    declared = cbpf.declaration([item.row], "CBPF-SUD15-2025", MONDAY, level=level)
+    person = cbpf.offices([item], today=TODAY)[0].person(declared["declared_by"])
+    assert person is not None
+    assert (declared["role"], [grant.role for grant in person.roles]) == (role, [role])
+
+
+def test_a_row_taken_before_gives_the_same_facts_on_another_day(write: Write) -> None:
+    path = write({}, {"PrjCode": "CBPF-X-2"})
+    (taken, _), (again, _) = mapped(path), mapped(path, today=date(2027, 2, 3))
+    assert again.intake != taken.intake
+    assert cbpf.again(again, taken.intake.submitted_on).intake == taken.intake
+
+
+def test_an_office_can_ratify_what_any_of_its_roster_recommended() -> None:
+    office = cbpf.office_file("SD", 2026)
+    members = {
+        person.actor: set(grant.functions)
+        for person in office.people
+        for grant in person.roles
+        if grant.role == "committee_member" and grant.section != "programme"
+    }
+    for reviewer in office.roster:
+        left = [functions for actor, functions in members.items() if actor != reviewer]
+        assert len(left) >= 3
+        assert all(any(function in held for held in left) for function in ("finance", "programme"))
 
 
 def test_the_cross_border_fund_is_taken_by_its_office_for_another_country(write: Write) -> None:

@@ -1,4 +1,4 @@
-"""C1, C2, C6 and C7 end exactly as the casebook expects, and nothing is wrong with how they got there."""
+"""C1 to C8 and their variants end exactly as the casebook expects, and nothing is wrong with how they got there."""
 
 import base64
 import json
@@ -12,18 +12,86 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from activities import read
 from cli.demo import EXAMPLES
 from db import audit
-from tests.scenarios.conftest import Played
+from tests.scenarios.conftest import VARIANTS, Played
 from worker.registry import WORKFLOWS, sandbox
 
-CASES = ("C1", "C2", "C6", "C7")
+CASES = ("C1", "C1-new", "C2", "C3", "C4", "C5", "C6", "C7", "C8")
 
 
 @pytest.mark.parametrize("case", CASES)
 async def test_the_case_ends_exactly_as_the_casebook_expects(played: Played, case: str) -> None:
     assert case in played.outcome.cases
     assert [f"{d.what}: expected {d.expected}, found {d.found}" for d in played.outcome.differences if d.case == case] == []
+
+
+@pytest.mark.parametrize("case", [case for cases in VARIANTS for case in cases if case != "C3"])
+async def test_the_variant_ends_exactly_as_the_casebook_expects(played: Played, case: str) -> None:
+    assert [f"{d.what}: expected {d.expected}, found {d.found}" for d in played.variants if d.case in (case, "C3")] == []
+
+
+async def test_the_emergency_case_of_a_new_partner_needs_at_most_half_the_hand_overs(played: Played) -> None:
+    both = played.outcome.new_partner
+    assert both is not None
+    assert (both["standard"]["hand_overs"], both["emergency"]["hand_overs"]) == (19, 8)
+    assert 2 * both["emergency"]["hand_overs"] <= both["standard"]["hand_overs"]
+
+
+async def test_nothing_stands_in_expected_json_that_no_play_is_compared_with(played: Played) -> None:
+    expected = set(json.loads((EXAMPLES / "expected.json").read_text())) - {"new_partner"}
+    assert expected == {*played.outcome.cases, *(case for cases in VARIANTS for case in cases)}
+    assert {path.stem for path in (EXAMPLES / "plays" / "variants").glob("*.toml")} == expected - set(played.outcome.cases)
+
+
+async def test_the_second_case_of_a_partner_adds_no_obligation_for_what_the_first_postponed(played: Played) -> None:
+    rows = await played.pool.fetch(
+        """SELECT kind, cases FROM obligation WHERE subject = (SELECT partner_subject FROM "case" WHERE reference = 'MOZ/2026/0033')
+           AND kind IN ('partner_verification', 'psea_assessment', 'hact_assessment') ORDER BY kind"""
+    )
+    assert [row["kind"] for row in rows] == ["hact_assessment", "partner_verification", "psea_assessment"]
+    assert all({"case:MOZ/2026/0031", "case:MOZ/2026/0033"} <= set(row["cases"]) for row in rows)
+
+
+async def _of(played: Played, reference: str, kind: str) -> list[dict[str, Any]]:
+    return [event for event in await read.events(played.pool, reference) if event["type"] == f"pca.{kind}.v1"]
+
+
+async def test_the_second_case_joins_the_vetting_and_reuses_the_clearance(played: Played) -> None:
+    assert len(await _of(played, "MOZ/2026/0033", "vetting.joined")) == 1
+    assert len(await _of(played, "MOZ/2026/0033", "clearance.reused")) == 1
+    assert len(await _of(played, "MOZ/2026/0031", "vetting.started")) == 1
+
+
+async def test_the_regional_director_is_informed_of_what_lies_above_two_million(played: Played) -> None:
+    assert len(await _of(played, "UKR/2026/0044", "approval.informed")) == 1
+    assert [await _of(played, reference, "approval.informed") for reference in ("MOZ/2026/0031", "MOZ/2026/0033")] == [[], []]
+
+
+async def test_a_hit_after_the_payment_stops_and_its_disposal_lifts_by_itself(played: Played) -> None:
+    story = await read.events(played.pool, "UKR/2026/0044")
+    days = {
+        event["type"]: event["at"][:10]
+        for event in story
+        if event["type"] in ("pca.screening.hit_found.v1", "pca.screening.hit_disposed.v1")
+    }
+    assert days == {"pca.screening.hit_found.v1": "2026-11-16", "pca.screening.hit_disposed.v1": "2026-11-18"}
+    case = await read.show(played.pool, "UKR/2026/0044")
+    assert case["overlays"]["suspended"] is None
+
+
+async def test_the_bank_confirms_the_first_payment_of_c1_twice_and_it_is_booked_once(played: Played) -> None:
+    case = await read.show(played.pool, "KEN/2026/0007")
+    assert [journal["kind"] for journal in case["money"]["ledger"]["journals"]].count("payment") == 1
+
+
+async def test_an_assessment_that_will_expire_is_told_90_60_and_30_days_before(played: Played) -> None:
+    told = [
+        event for event in await _of(played, "BGD/2026/0019", "obligation.reminded")
+        if "assessment_renewal" in event["data"]["obligation"]
+    ]  # fmt: skip
+    assert [event["at"][:10] for event in told if event["at"][:10] < "2026-10-01"] == ["2026-09-01"]
 
 
 async def test_the_chains_verify(played: Played) -> None:
@@ -41,7 +109,7 @@ async def test_the_banks_own_ledger_agrees_with_ours(played: Played) -> None:
     )
     theirs = sorted((m.order, m.amount, m.currency) for m in played.bank)
     assert [(row["order"], row["amount"], row["currency"]) for row in ours] == theirs
-    assert sum((m.amount for m in played.bank if m.currency == "KES"), Decimal(0)) == Decimal("10518100.00")
+    assert sum((m.amount for m in played.bank if m.currency == "KES"), Decimal(0)) == 2 * Decimal("10518100.00")  # C1 and C1-new
 
 
 async def test_no_workflow_failed_and_no_workflow_task_failed(played: Played) -> None:

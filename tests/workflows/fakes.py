@@ -35,7 +35,7 @@ from schemas.names import owner_of, task_id
 from schemas.tasks import CATALOGUE
 from workflows.effects import Effects
 
-ENDS = {"rejected", "withdrawn", "cancelled", "terminated"}
+ENDS = {"rejected", "withdrawn", "cancelled", "terminated", "expired"}
 
 REMIND_BEFORE = timedelta(days=2)
 ESCALATE_AFTER = timedelta(days=1)
@@ -72,6 +72,7 @@ class FakeEffects(Effects):
     words: dict[int, list[BankWord]] = field(default_factory=dict)
     unknown: bool = False
     due_in: timedelta = timedelta(days=5)
+    fast: timedelta = timedelta(days=3)
     crash_once: set[str] = field(default_factory=set)
     meanwhile: dict[str, Callable[[], Awaitable[Any]]] = field(default_factory=dict)
     crashed: list[str] = field(default_factory=list)
@@ -83,6 +84,7 @@ class FakeEffects(Effects):
     orders: int = 0
     sent: list[str] = field(default_factory=list)
     screened: list[str] = field(default_factory=list)
+    needs: list[str] = field(default_factory=list)
     started: list[Start] = field(default_factory=list)
 
     # -- what tests look at ----------------------------------------------------------------------------------------------------------
@@ -153,7 +155,7 @@ class FakeEffects(Effects):
                 return Recorded(refused=True, findings=[Finding(rule="key_reused")])
             tasks, decided = self._as_of_now([t.id for t in first.tasks])
             return first.model_copy(update={"repeated": True, "tasks": tasks, "decided": decided})
-        findings = batch.refused or self._closed(batch) or self.refuse(batch)
+        findings = batch.refused or self._closed(batch) or self._reopened(batch) or self.refuse(batch)
         if findings:
             done = Recorded(refused=True, findings=findings)
             if said:
@@ -200,6 +202,11 @@ class FakeEffects(Effects):
         """The record knows its tasks: what is decided or closed there is not decided again."""
         row = self.rows.get(batch.decision.task) if batch.decision else None
         return [Finding(rule="task_closed")] if row is not None and row.state != "open" else []
+
+    def _reopened(self, batch: Batch) -> list[Finding]:
+        """What was closed without a decision does not open again."""
+        ids = [task_id(owner_of(batch.subject), batch.stage, batch.round, o.kind, o.whom) for o in batch.opens if not o.each]
+        return [Finding(rule="task_closed", path=id_) for id_ in ids if id_ in self.rows and self.rows[id_].state == "closed"]
 
     def _close(self, batch: Batch) -> None:
         if batch.decision and not batch.keep_open and batch.decision.task in self.rows:
@@ -249,11 +256,17 @@ class FakeEffects(Effects):
             facts |= self.tells.get(event.type, {})
             if event.type in self.ending:
                 stage, status = self.ending[event.type]
-                self.facts[stage] = self.facts[stage] | {"status": status}
+                self.facts[stage] = self.facts[stage] | {"state" if "state" in self.facts[stage] else "status": status}
             match event.type:
                 case "case.status_changed":
                     to = event.data["to"]
                     self.change(status=to, ended=to if to in ENDS else "")
+                case "case.track_changed":
+                    self.change(track=event.data["to"])
+                    if event.data["to"] == "emergency":
+                        self.hurry(batch.at)
+                case "review.ratification_convened":
+                    facts["overall_approver"] = data["overall_approver"]
                 case "case.held":
                     self.change(held=True)
                     self.held_since = self.held_since or batch.at
@@ -288,6 +301,13 @@ class FakeEffects(Effects):
                 moments = [m.model_copy(update={"at": m.at + by}) for m in row.task.moments]
                 row.task = row.task.model_copy(update={"due": row.task.due + by, "moments": moments})
 
+    def hurry(self, at: datetime) -> None:
+        """On the fast path what is open is due as if it had opened now: never later than before."""
+        for row in self.rows.values():
+            if row.state == "open" and row.task.due and (due := min(row.task.due, at + self.fast)) < row.task.due:
+                moments = [m.model_copy(update={"at": m.at + (due - row.task.due)}) for m in row.task.moments]
+                row.task = row.task.model_copy(update={"due": due, "moments": moments})
+
     # -- the other effects -------------------------------------------------------------------------------------------------------------
 
     @activity.defn(name="begin_stage")
@@ -302,6 +322,7 @@ class FakeEffects(Effects):
 
     @activity.defn(name="ask")
     async def ask(self, ask: Ask) -> Asked:
+        self.needs.append(ask.level)
         return self.asked.pop(0) if len(self.asked) > 1 else self.asked[0]
 
     @activity.defn(name="screen")
