@@ -184,15 +184,18 @@ async def show(pool: asyncpg.Pool, reference: str, *, at: datetime | None = None
             if row["subject"] == subject or row["task"] in ids
         ]
         instalments = await conn.fetch("SELECT * FROM instalment WHERE subject = $1 ORDER BY instalment", subject)
+        umbrella = await _one(conn, "SELECT * FROM umbrella WHERE subject = $1", case["umbrella"])
         return {
             **_fields(case, CASE),
+            # a PCA that was passed on is carried by another case than the one that was taken with it
+            "carries_umbrella": umbrella is not None and umbrella["carrier"] == subject,
             "overlays": {
                 "on_hold": {"until": plain(case["hold_until"])} if case["held"] else None,
                 "suspended": sorted({row["scope"] for row in blocks if row["scope"] in ("cash", "all")}) or None,
                 "under_notice": case["under_notice"],
             },
             "holder": timeline.holder(now) if case["status"] not in ENDS else None,
-            "umbrella": await _one(conn, "SELECT * FROM umbrella WHERE subject = $1", case["umbrella"]),
+            "umbrella": umbrella,
             "vetting": await _vetting(conn, case["partner_subject"]),
             "document": await _document(conn, subject),
             "reviews": await _reviews(conn, subject),

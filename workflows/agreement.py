@@ -307,17 +307,22 @@ class CaseStage(Stage):
         await self.broadcast()
 
     async def look_at_activation(self) -> None:
-        """The activation that this case relies on has ended, or its review was not ratified: the head of office decides."""
-        if not TRACKS[self.view.track].confirmed or {"activation_end", "not_ratified"} <= self.state.keys():
+        """The head of office decides when the activation that this case relies on has ended, when its document was not completed in
+        time, or when its review was not ratified: once each."""
+        if not TRACKS[self.view.track].confirmed:
             return
         facts = await self.begin()
-        if facts.get("not_ratified") and "not_ratified" not in self.state:
-            self.state["not_ratified"] = True
+        asked: list[str] = self.state.setdefault("asked", [])
+        if facts.get("not_ratified") and "not_ratified" not in asked:
+            asked.append("not_ratified")
             await self.record("not_ratified", opens=[Opening(kind="decide_suspension", whom="not-ratified")])
-        if (ended := facts.get("activation_ended")) and "activation_end" not in self.state:
-            self.state["activation_end"] = ended
+        if (ended := facts.get("activation_ended")) and ended not in asked:
+            asked.append(ended)
             opens = [Opening(kind="decide_at_activation_end", whom=ended)]
             await self.record(f"activation_end:{ended}", [Event(type="case.activation_ended")], opens)
+        if (late := facts.get("convert_or_end")) and late not in asked:
+            asked.append(late)
+            await self.record(f"convert_or_end:{late}", opens=[Opening(kind="decide_at_activation_end", whom=late)])
 
     def own_moments(self) -> dict[str, datetime]:
         """The end of a hold, two working days before it, the end of a notice."""

@@ -467,7 +467,7 @@ class Stage:
             if self._was_held != self.held:
                 self._was_held = self.held
                 if not self.held:
-                    await self._take_up_again()
+                    await self.read_due_moments()
             elif self.odd:
                 await self._record_odd()
             elif self.inbox:
@@ -492,10 +492,10 @@ class Stage:
             if self.clock and ticking.tick.clock in ("", self.clock):
                 self.offset = max(self.offset, ticking.tick.offset)
 
-    async def _take_up_again(self) -> None:
-        """A hold has ended: due moments have moved by the time it lasted. The record did it, with the office's calendar."""
+    async def read_due_moments(self) -> None:
+        """Due moments have moved: a hold has ended, or what was deferred is due later. The record did it, with the office's calendar."""
         tasks: list[Task] = await workflow.execute_local_activity_method(
-            Effects.tasks_of, self._beginning(), summary="Read the due moments after the hold", **READ
+            Effects.tasks_of, self._beginning(), summary="Read the due moments, which have moved", **READ
         )
         self.tasks |= {task.id: task for task in tasks if task.id in self.tasks}
 

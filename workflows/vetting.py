@@ -59,7 +59,11 @@ class VettingStage(Stage):
             heard = await self.hear()
             if isinstance(heard, Heard):
                 await self.answer(heard)
+                if heard.verdict == "clear_with_deferrals":
+                    await self.read_due_moments()
             elif heard is None:
+                if self.state.get("deferrable"):
+                    await self.read_due_moments()
                 await self.open_what_is_needed(await self.begin())
 
     def needed(self, facts: dict[str, Any]) -> list[dict[str, Any]]:

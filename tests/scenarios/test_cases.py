@@ -54,6 +54,22 @@ async def test_the_second_case_of_a_partner_adds_no_obligation_for_what_the_firs
     assert all({"case:MOZ/2026/0031", "case:MOZ/2026/0033"} <= set(row["cases"]) for row in rows)
 
 
+async def test_a_document_signed_before_its_pca_waits_for_it(played: Played) -> None:
+    signed = [event for event in await _of(played, "MOZ/2027/20033", "case.status_changed") if event["data"]["to"] == "signed"]
+    assert [event["at"][:10] for event in signed] == ["2026-03-19"]
+    both_sides = [
+        event["at"][:10] for event in await _of(played, "MOZ/2027/20033", "signature.recorded") if event["data"]["object"] == "document"
+    ]
+    assert both_sides == ["2026-03-18", "2026-03-18"]
+
+
+async def test_a_withdrawn_case_passes_its_pca_on_and_nobody_had_approved_it(played: Played) -> None:
+    withdrawn = await read.show(played.pool, "MOZ/2027/10031")
+    assert withdrawn["approvals"] == []
+    changed = await _of(played, "MOZ/2027/10033", "umbrella.carrier_changed")
+    assert [event["at"][:10] for event in changed] == ["2026-03-17"]
+
+
 async def _of(played: Played, reference: str, kind: str) -> list[dict[str, Any]]:
     return [event for event in await read.events(played.pool, reference) if event["type"] == f"pca.{kind}.v1"]
 
@@ -116,7 +132,7 @@ async def test_no_workflow_failed_and_no_workflow_task_failed(played: Played) ->
     failed = [w.id async for w in played.client.list_workflows() if w.status == WorkflowExecutionStatus.FAILED]
     assert failed == []
     stumbled = [
-        h.workflow_id
+        (h.workflow_id, event.workflow_task_failed_event_attributes.failure.message)
         for h in played.histories
         for event in h.events
         if event.event_type in (EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)

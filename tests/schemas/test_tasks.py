@@ -156,7 +156,7 @@ def test_what_a_workflow_takes_from_data_is_a_field_of_some_payload():
     taken = {
         (path.name, name)
         for path in WORKFLOWS
-        for names in re.findall(r"(?:take=\[|each=)([^\],)]*(?:,[^\])]*)*)", path.read_text(encoding="utf-8"))
+        for names in re.findall(r'(?:take=\[|each=(?="))([^\]]*?)[\],)]', path.read_text(encoding="utf-8"))
         for name in re.findall(r'"(\w+)"', names)
     }
     assert {(where, name) for where, name in taken if name not in fields} == set()
