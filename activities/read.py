@@ -215,8 +215,9 @@ async def show(pool: asyncpg.Pool, reference: str, *, at: datetime | None = None
 
 
 CASE = (
-    "reference", "workflow", "track", "status", "stage", "round", "ended_reason", "instrument", "document_type", "humanitarian", "office",
-    "programme", "partner", "source", "source_reference", "submitter", "section", "focal_point", "budget_owner", "currency", "office_total",
+    "reference", "workflow", "track", "activation", "status", "stage", "round", "ended_reason", "instrument", "document_type",
+    "humanitarian", "office", "programme", "partner", "source", "source_reference", "submitter", "section", "focal_point",
+    "budget_owner", "currency", "office_total",
     "office_cash", "rate", "office_total_usd", "office_cash_usd", "submitted_on", "received_at", "start_requested", "end_requested",
     "start_on", "end_on", "signed_on", "activated_at", "carries_umbrella", "document_version", "document_sha256", "facts_sha256", "clock",
 )  # fmt: skip

@@ -147,7 +147,7 @@ def _side_by_side(both: dict[str, Any]) -> None:
         ("hand-overs to first payment", *(side["hand_overs"] for side in sides)),
         *((f"clock {name}, {text}", *(side["clocks"][name] for side in sides)) for name, text in names.items()),
         *(
-            (f"held by {holder}", *(side["holder_days"].get(holder) for side in sides))
+            ("on hold" if holder == "hold" else f"held by {holder}", *(side["holder_days"].get(holder) for side in sides))
             for holder in ("office", "partner", "external", "hold")
         ),
         ("signed on", *(side["signed_on"] for side in sides)),

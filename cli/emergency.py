@@ -149,7 +149,19 @@ def list_activations(json_: bool) -> None:
     if not found:
         say("no activation")
         return
-    columns = ("reference", "level", "offices", "valid_from", "valid_to", "step_aside_from", "step_aside_to", "state", "declared_by")
+    columns = (
+        "reference",
+        "level",
+        "offices",
+        "areas",
+        "sectors",
+        "valid_from",
+        "valid_to",
+        "step_aside_from",
+        "step_aside_to",
+        "state",
+        "declared_by",
+    )
     table(columns, [[row[column] for column in columns] for row in found])
 
 

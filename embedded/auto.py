@@ -339,6 +339,8 @@ class Auto:
                 return "confirm", {"called_back_on": str(today), "person": "finance manager"}
             case "office_turn" if row["track"] == "emergency":
                 return self._fast_turn(task, case, evidence)
+            case "office_turn" if None in d.ratings.model_dump().values():
+                return await self._rated(case)
             case "office_turn":
                 return "accept", {"sha256": row["document_sha256"]}
             case "partner_turn" if row["track"] == "emergency" and self._offline(case):
@@ -562,6 +564,13 @@ class Auto:
             "number": f"FR-{case.row['reference'].replace('/', '-')}", "vendor_number": vendor, "currency": case.row["currency"],
             "amount": amount, "lines": [{"grant": grant, "amount": amount, "expires_on": expires}],
         }  # fmt: skip
+
+    async def _rated(self, case: CaseFacts) -> Plain:
+        """A row without a gender marker: the office rates it in a version of its own, which the partner sees before anybody accepts."""
+        ratings = {name: value or "marginal" for name, value in case.document.ratings.model_dump().items()}
+        rated = case.document.model_dump(mode="json", by_alias=True) | {"ratings": ratings}
+        put = await doors.put(self.pool, rated, by=str(case.row["focal_point"]))
+        return "send_to_partner", {"version": case.row["document_version"] + 1, "sha256": put.sha256}
 
     async def _request(self, case: CaseFacts, task: asyncpg.Record, officer: str, today: date) -> Plain:
         """What the period needs, line by line, with an estimate of one item a line."""

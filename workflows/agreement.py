@@ -87,11 +87,11 @@ class CaseStage(Stage):
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
         self.sent: CaseView | None = None
         self.round = 1
-        self.cleared = ""  # the level of the clearance that came beside the document
+        self.cleared = ""  # the level of the clearance that the case has: another is asked for when its track changes
         facts = await self.begin()
         await self.set_track()
-        self.unvetted = TRACKS[self.view.track].beside  # drafting begins without a clearance: it stays to be asked for if the track changes
-        if not self.unvetted and not await self.vetted():
+        # where vetting runs beside, drafting begins without a clearance: it stays to be asked for
+        if not TRACKS[self.view.track].beside and not await self.vetted():
             return await self.end()
         if facts.get("route") == "activation":  # of a contingency document, which was reviewed and signed when there was time
             if not self.view.ended and (await self.run_stage("approval")).result == "signed":
@@ -135,9 +135,10 @@ class CaseStage(Stage):
             if self.held:
                 await self.attend()
                 continue
+            level = TRACKS[self.view.track].level
             asked = await self.ask("vetting")
             if asked.state == "granted":
-                self.cause = asked.cause
+                self.cause, self.cleared = asked.cause, level
                 done = await self.record(
                     "vetted", [Event(type="case.status_changed", data={"to": "drafting", "trigger": "conclude_vetting"})]
                 )
@@ -156,7 +157,7 @@ class CaseStage(Stage):
     async def look_beside(self) -> None:
         """Vetting runs beside the document: ask until it is granted; a refusal ends the case, whatever stage it is in."""
         track = TRACKS[self.view.track]
-        if not (track.beside or self.unvetted) or self.cleared == track.level or self.view.ended:
+        if self.cleared == track.level or self.view.ended:
             return
         asked = await self.ask("vetting")
         self.cleared = track.level if asked.state == "granted" else ""
@@ -168,13 +169,14 @@ class CaseStage(Stage):
                     Event(type="case.rejected", data={"stage": "vetting", "reason_code": asked.reason_code}),
                 ],
             )
+            await self.broadcast()  # the stage that runs closes
 
     async def let_through(self) -> bool:
         """From review to approval only with the clearance of the case's level; where vetting ran beside, it may still be awaited."""
         while self.view.status == "in_review" and not self.view.ended:
             await self.look_beside()
             moved = Event(type="case.status_changed", data={"to": "in_approval", "trigger": "recommendation"})
-            if not self.view.ended and (await self.record("cleared", [moved])).refused:
+            if not self.view.ended and (await self.record(f"cleared:{self.round}", [moved])).refused:
                 await self.attend(until=self.now() + ONE_DAY)
         return not self.view.ended
 
@@ -310,6 +312,9 @@ class CaseStage(Stage):
         """The head of office decides when the activation that this case relies on has ended, when its document was not completed in
         time, or when its review was not ratified: once each."""
         if not TRACKS[self.view.track].confirmed:
+            # an activation that was revoked has returned the case: its fast track is nobody's to confirm any more
+            if closes := [Closing(task=t.id, why="standard") for t in self.tasks.values() if t.kind == "confirm_emergency_track"]:
+                await self.record(f"returned:{self.view.version}", closes=closes)
             return
         facts = await self.begin()
         asked: list[str] = self.state.setdefault("asked", [])

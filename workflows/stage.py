@@ -168,6 +168,7 @@ class Stage:
         self._heard_version = self.view.version
         self._heard_nudge = -1 if start.carried else 0  # what was news in the last moment of the run before is news still
         self._was_held = self.held
+        self._was_track = self.view.track
         self._worked = 0
         self._told: set[str] = set()
         self._shown: dict[str, Any] = {}
@@ -468,6 +469,9 @@ class Stage:
                 self._was_held = self.held
                 if not self.held:
                     await self.read_due_moments()
+            elif self._was_track != self.view.track:
+                self._was_track = self.view.track
+                await self.read_due_moments()  # what is open may be due earlier on the fast path
             elif self.odd:
                 await self._record_odd()
             elif self.inbox:

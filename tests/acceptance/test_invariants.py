@@ -421,18 +421,18 @@ async def test_invariant_5_every_obligation_fires_by_itself_as_its_blocks_and_li
             assert row["consequences"] == list(rule.consequences), kind
             assert rule.consequences, kind
             await conn.execute(_BLOCK.format(case, "cash"))
-            for level in (0, 1):
-                done = await attempt.system(subject, "obligations", f"due-{level}", at("2026-07-01"), overdue(identity, level))
+            for level, day in enumerate(("2026-07-01", "2026-08-01")):  # what is decided late is decided 30 days after
+                done = await attempt.system(subject, "obligations", f"due-{level}", at(day), overdue(identity, level))
                 assert not done.refused, (kind, done.findings)
             expected = {(subject, BLOCKS[name], identity) for name in rule.consequences if name in BLOCKS}
             other = (case, "cash", "suspension")
             assert await standing_blocks(conn) == expected | {other}, kind
             assert await conn.fetchval("SELECT overdue FROM obligation WHERE id = $1", identity), kind
             met = Event(type="obligation.met", data={"obligation": identity, "by": "test"})
-            done = await attempt.system(subject, "obligations", "met", at("2026-07-02"), [met])
+            done = await attempt.system(subject, "obligations", "met", at("2026-08-02"), [met])
             assert not done.refused, (kind, done.findings)
             assert await standing_blocks(conn) == {other}, kind
-            again = await attempt.system(subject, "obligations", "late", at("2026-07-03"), overdue(identity, 0))
+            again = await attempt.system(subject, "obligations", "late", at("2026-08-03"), overdue(identity, 0))
             assert rules(again.findings) == {"obligation_closed"}, "and never fires once it is met"
 
 

@@ -9,7 +9,8 @@ from cli.main import pca as group
 from tests.cli.conftest import Pca
 
 COMMANDS = {
-    "audit", "clock", "decide", "demo", "doctor", "down", "emergency", "import", "list", "load", "migrate", "office", "play", "policy", "rates",
+    "audit", "clock", "decide", "demo", "doctor", "down",
+    "emergency", "import", "list", "load", "migrate", "office", "play", "policy", "rates",
     "sanctions", "schema", "show", "submit", "tasks", "tell", "up", "worker",
 }  # fmt: skip
 

@@ -38,7 +38,7 @@ async def _copied(conn: asyncpg.Connection, table: str, columns: str, old: list[
         replaced = f"replace({replaced}, ($1::text[])[{nth + 1}], n[{nth + 1}])"
     names = "SELECT string_to_array(v, '|') AS n FROM unnest($2::text[]) v"
     await conn.execute(
-        f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(NULL::"{table}", ({replaced})::jsonb)).* '  # noqa: S608
+        f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM (SELECT (jsonb_populate_record(NULL::"{table}", ({replaced})::jsonb)).* '
         f'FROM (SELECT to_jsonb(t) AS r FROM "{table}" t) r, ({names}) v WHERE r::text ~ array_to_string($1::text[], $3::text)) t',
         old, ["|".join(one) for one in new], "|",
     )  # fmt: skip

@@ -62,9 +62,7 @@ def submit(n: int, letter: str) -> Act:
 
 
 def revoke(n: int, when: str = "2026-03-11") -> Act:
-    return answered(
-        lambda desk: activation.revoke(desk.pool, name_of(n), reason="The water has fallen.", at=at(when, "09:00"), **WHO)
-    )
+    return answered(lambda desk: activation.revoke(desk.pool, name_of(n), reason="The water has fallen.", at=at(when, "09:00"), **WHO))
 
 
 def renew(n: int) -> Act:

@@ -5,9 +5,11 @@ import asyncpg
 from db import audit
 
 VIOLATIONS = {
-    "two PCAs of one partner and programme": "SELECT subject FROM event WHERE type = 'umbrella.opened' GROUP BY subject HAVING count(*) > 1",
+    "two PCAs of one partner and programme": (
+        "SELECT subject FROM event WHERE type = 'umbrella.opened' GROUP BY subject HAVING count(*) > 1"
+    ),
     "a document signed without its PCA": (
-        "SELECT c.subject FROM \"case\" c JOIN umbrella u ON u.subject = c.umbrella WHERE c.signed_on IS NOT NULL AND u.signed_on IS NULL"
+        'SELECT c.subject FROM "case" c JOIN umbrella u ON u.subject = c.umbrella WHERE c.signed_on IS NOT NULL AND u.signed_on IS NULL'
     ),
     "a draft PCA that nobody carries, or a case that is over": (
         "SELECT u.subject FROM umbrella u LEFT JOIN \"case\" c ON c.subject = u.carrier WHERE u.status = 'draft' "
@@ -31,12 +33,12 @@ VIOLATIONS = {
     ),
     "a case over its amount": "SELECT subject FROM authorised WHERE drawn > amount",
     "cash above the cap while a check is postponed": (
-        "SELECT i.subject FROM instalment i JOIN \"case\" c USING (subject) WHERE i.instalment = 1 AND i.released > 0.4 * c.office_cash "
+        'SELECT i.subject FROM instalment i JOIN "case" c USING (subject) WHERE i.instalment = 1 AND i.released > 0.4 * c.office_cash '
         "AND c.track = 'emergency' "
         "AND EXISTS (SELECT FROM element e WHERE e.subject = c.partner_subject AND e.source IN ('assumed', 'deferred'))"
     ),
     "cash that left under a stop": (
-        "SELECT r.subject FROM event r JOIN \"case\" c USING (subject) JOIN event b ON b.subject IN (c.subject, c.partner_subject, c.umbrella) "
+        'SELECT r.subject FROM event r JOIN "case" c USING (subject) JOIN event b ON b.subject IN (c.subject, c.partner_subject, c.umbrella) '
         "CROSS JOIN LATERAL jsonb_array_elements(b.data -> 'data' -> 'blocks') stop "
         "WHERE r.type = 'cash.released' AND jsonb_typeof(b.data -> 'data' -> 'blocks') = 'array' AND b.position < r.position "
         "AND stop ->> 'scope' IN ('all', 'cash', 'instalment') AND NOT EXISTS (SELECT FROM event l WHERE l.subject = b.subject "

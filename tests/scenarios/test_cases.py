@@ -85,7 +85,7 @@ async def test_the_regional_director_is_informed_of_what_lies_above_two_million(
     assert [await _of(played, reference, "approval.informed") for reference in ("MOZ/2026/0031", "MOZ/2026/0033")] == [[], []]
 
 
-async def test_a_hit_after_the_payment_stops_and_its_disposal_lifts_by_itself(played: Played) -> None:
+async def test_a_hit_after_the_payment_is_disposed_by_two_people_and_nothing_stays_suspended(played: Played) -> None:
     story = await read.events(played.pool, "UKR/2026/0044")
     days = {
         event["type"]: event["at"][:10]
@@ -102,7 +102,7 @@ async def test_the_bank_confirms_the_first_payment_of_c1_twice_and_it_is_booked_
     assert [journal["kind"] for journal in case["money"]["ledger"]["journals"]].count("payment") == 1
 
 
-async def test_an_assessment_that_will_expire_is_told_90_60_and_30_days_before(played: Played) -> None:
+async def test_an_assessment_that_will_expire_is_told_90_days_before(played: Played) -> None:
     told = [
         event for event in await _of(played, "BGD/2026/0019", "obligation.reminded")
         if "assessment_renewal" in event["data"]["obligation"]

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from schemas.engine import Asked, BankWord, Batch, CaseView, Clock
 from schemas.findings import Finding
 from tests.workflows.conftest import Bench, Play
@@ -18,8 +16,6 @@ REVIEWER = "xx.031"
 MEMBER = {"person": REVIEWER, "function": "finance", "section": "health"}
 SINGLE = {"kind": "single", "quorum": 1, "reviewer": REVIEWER, "member": MEMBER}
 ONE_PERIOD = [{"period": 1, "request_from": "2026-01-01T00:00:00+00:00"}]
-
-known_fault = pytest.mark.xfail(strict=True, reason="workflows/agreement.py or stage.py: reported with the change that mends it")
 
 
 def fast(status: str = "received", **more: Any) -> CaseView:

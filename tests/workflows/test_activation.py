@@ -7,7 +7,7 @@ import pytest
 from schemas.engine import CaseView, Clock
 from schemas.names import owner_of
 from tests.workflows.conftest import Bench, Running
-from tests.workflows.emergency import REASONS, REVIEWER, STATUSES, in_drafting, in_review, iso, known_fault, signed, submit
+from tests.workflows.emergency import REASONS, REVIEWER, STATUSES, in_drafting, in_review, iso, signed, submit
 
 ACTIVATION = "activation:XX-L2-2026-01"
 REFERENCE = "XX-L2-2026-01"
@@ -184,7 +184,6 @@ async def test_a_revocation_returns_a_case_in_drafting_to_the_standard_track(ben
     assert bench.effects.needs[-1] == "full"
 
 
-@known_fault
 async def test_a_revocation_closes_the_confirmation_that_nobody_can_give_any_more(bench: Bench) -> None:
     play = await in_drafting(bench)
     await revoke(bench, signal=play.case)

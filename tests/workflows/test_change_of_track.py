@@ -19,7 +19,6 @@ from tests.workflows.emergency import (
     fast,
     in_drafting,
     in_review,
-    known_fault,
     submit,
 )
 
@@ -124,7 +123,6 @@ async def test_declared_in_approval_funds_are_reserved_from_then_on(bench: Bench
 
 
 @pytest.mark.parametrize("status", ["drafting", "in_review", "in_approval"])
-@known_fault
 async def test_a_declaration_brings_what_is_open_forward_and_its_reminders_with_it(bench: Bench, status: str) -> None:
     play = await standard.STATUSES[status](bench)
     stage = play.stage({"drafting": "document", "in_review": "review", "in_approval": "approval"}[status])
@@ -189,7 +187,6 @@ async def test_returned_while_drafting_the_case_asks_for_the_full_clearance(benc
     assert bench.effects.view.track == "standard"
 
 
-@known_fault
 async def test_a_case_declared_in_vetting_and_returned_asks_for_the_full_clearance_all_the_same(bench: Bench) -> None:
     bench.effects.asked = [Asked(state="waiting")]
     play = await standard.in_drafting(bench)

@@ -16,7 +16,6 @@ from tests.workflows.emergency import (
     in_review,
     in_signature,
     iso,
-    known_fault,
     recommend,
     signed,
     submit,
@@ -108,7 +107,6 @@ async def test_a_partner_refused_while_the_recommendation_waits_ends_the_case(be
     assert bench.effects.open() == []
 
 
-@known_fault
 async def test_a_second_round_waits_for_its_clearance_like_the_first(bench: Bench) -> None:
     play = await waiting_for_clearance(bench)
     bench.effects.asked, bench.effects.refuse = [GRANTED], bench.effects.nothing
@@ -128,7 +126,6 @@ async def test_a_second_round_waits_for_its_clearance_like_the_first(bench: Benc
 
 
 @pytest.mark.parametrize("status", ["drafting", "in_review", "in_approval", "in_signature"])
-@known_fault
 async def test_invariant_1_a_partner_refused_beside_ends_the_case_wherever_it_is(bench: Bench, status: str) -> None:
     play = await STATUSES[status](bench, WAITING)
     assert bench.effects.view.status == status
