@@ -55,9 +55,8 @@ play-300-mixed: $(VENV)/.installed-embedded ## the same with 300 rows
 # --- prove it --------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-all test-cold check lint fmt fmt-check types contracts compose-check docs docs-check histories
-test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for
-	@$(BIN)/python -m pytest -m "not slow" --cov --cov-report=json:.coverage.json --cov-report=term $(ARGS)
-	@$(BIN)/python .ci/branches.py .coverage.json $(COVERAGE_MIN) $(COVERED)
+test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for (ARGS="..." for some of them)
+	@PYTHON=$(BIN)/python COVERAGE_MIN=$(COVERAGE_MIN) COVERED="$(COVERED)" .ci/test $(ARGS)
 
 test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off
 	@$(BIN)/python -m pytest $(ARGS)

@@ -244,9 +244,7 @@ async def revoke(
     """
     async with pool.acquire() as borrowed, borrowed.transaction():
         conn = cast("asyncpg.Connection", borrowed)
-        row = await conn.fetchrow(SQL["activation_locked"], activation_subject(reference))
-        if row is None:
-            raise ActivationRefused([_unknown(reference)])
+        row, own = await _mine(conn, reference)
         day = (await calendar_of(conn, row["offices"], at.date())).local_date(at)
         cases = await conn.fetch(SQL["cases_under"], reference)
         found = await _authority(conn, row["level"], row["offices"], actor, role, day)
@@ -257,10 +255,10 @@ async def revoke(
         if found:
             raise ActivationRefused(found)
         chains = Chains(conn)
-        await chains.lock([row["subject"], *(case["subject"] for case in cases)])
+        await chains.lock([case["subject"] for case in cases])
         text = await content.put(conn, reason, by=actor)
         data = {"reason_sha256": text.sha256, "by": actor, "cases": [case["reference"] for case in cases]}
-        await _append(chains, reference, "activation.revoked", data, at, actor, role, row["clock"])
+        await _append(own, reference, "activation.revoked", data, at, actor, role, row["clock"])
         returned = []
         for case in await conn.fetch(SQL["cases_under"], reference):  # as they stand under their locks
             if case["status"] in RETURNS_FROM:
@@ -298,12 +296,13 @@ async def _nudge(pool: asyncpg.Pool, client: Client | None, reference: str) -> N
 
 
 async def _mine(conn: asyncpg.Connection, reference: str) -> tuple[asyncpg.Record, Chains]:
+    """The activation, to be changed: its head before its row, as `record` takes them when it expires. Heads of cases come after both."""
     subject = activation_subject(reference)
+    chains = Chains(conn)
+    await chains.lock([subject])
     row = await conn.fetchrow(SQL["activation_locked"], subject)
     if row is None:
         raise ActivationRefused([_unknown(reference)])
-    chains = Chains(conn)
-    await chains.lock([subject])
     return row, chains
 
 

@@ -140,6 +140,17 @@ async def may_return(s: Settling) -> None:
         )
 
 
+@settles("case.status_changed", locks=("partner",))
+async def begins_after_a_revocation(s: Settling, event: Draft) -> None:
+    """A case that was taken under an activation, and put on its track after the revocation: it returns with those that were found on it."""
+    case = await s.case(event.subject)
+    if event.data.get("trigger") != "track_set" or case["track"] != "emergency" or not case["activation"]:
+        return
+    facts = await activation.facts(s.db, case["activation"], hold=True)
+    if facts is not None and facts.revoked_on is not None:
+        s.append("case.track_changed", {"from": "emergency", "to": "standard"}, event.subject)
+
+
 @settles("case.track_changed", locks=("partner",))
 async def track_changed(s: Settling, event: Draft) -> None:
     """Which stages run by the new rules; on the way to the fast path, open tasks are due as if they had opened now, never later."""

@@ -12,7 +12,7 @@ from activities.settling import Draft, Settling, settles
 from db.sql import queries
 from policy import signature, transitions
 from schemas.engine import CaseView, StageInput, Start
-from schemas.names import block_id, kind_of, office_partner_programme, umbrella_workflow
+from schemas.names import block_id, kind_of, office_partner_programme, stage_workflow, umbrella_workflow
 
 SQL = queries("approval")
 
@@ -125,9 +125,11 @@ async def begin(s: Settling, subject: str) -> None:
 
 
 async def tell(s: Settling, subject: str) -> None:
-    """Every open case under the PCA looks again."""
+    """Every open case under the PCA looks again; where both sides have signed, it is the stage of signature that waits for the PCA."""
     for case in await s.db.fetch(SQL["cases_under"], subject):
         s.hint(case["workflow"])
+        if case["status"] == "in_signature":
+            s.hint(stage_workflow(case["workflow"], "approval"))
 
 
 async def _move(s: Settling, event: Draft, trigger: str, facts: dict[str, bool]) -> None:

@@ -1,6 +1,7 @@
 """Many of the same: a state of the record that was made once, for as many other partners and cases as there are races."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import asyncpg
 
@@ -16,7 +17,8 @@ async def multiplied(pool: asyncpg.Pool, names: Mapping[str, str], count: int) -
     Every chain is chained anew under its new name, so that the copies verify and rebuild like what they are copies of. A table whose rows
     name none of the `names` is left alone.
     """
-    async with pool.acquire() as conn, conn.transaction():
+    async with pool.acquire() as borrowed, borrowed.transaction():
+        conn = cast("asyncpg.Connection", borrowed)
         await conn.execute("SET LOCAL statement_timeout = 0")
         new = [[form.format(n=n) for form in names.values()] for n in range(count)]
         for table in TABLES:

@@ -14,10 +14,10 @@ from schemas.engine import Event, Recorded
 from schemas.names import case_subject
 from tests.activities import fast_path as fp
 from tests.activities.desk import FIRST, Desk, at, facts, rules
-from tests.races.turns import Act, Table
+from tests.races.turns import Act, Table, later
 from tests.races.whole import holds
 
-WHO = {"actor": "mz.023", "role": "regional_director"}
+WHO: dict[str, Any] = {"actor": "mz.023", "role": "regional_director"}
 
 
 def name_of(n: int) -> str:
@@ -81,8 +81,9 @@ async def test_a_revocation_comes_before_a_submission_or_finds_its_case(desk: De
     taken = late = 0
     for seed in range(runs):
         await fp.in_force(desk, reference=name_of(seed))
-        acts = {"one": submit(seed, "A"), "revoke": revoke(seed)}
-        if random.Random(seed).random() < 0.3:
+        chance = random.Random(seed)
+        acts = {"one": submit(seed, "A"), "revoke": later(chance.choice((0, 10, 20, 40, 60)), revoke(seed))}
+        if chance.random() < 0.3:
             acts["other"] = submit(seed, "B")
         answers = await table.race(seed, acts)
         assert isinstance(answers["revoke"], list), (seed, answers["revoke"])
@@ -94,7 +95,7 @@ async def test_a_revocation_comes_before_a_submission_or_finds_its_case(desk: De
                 assert {row["track"] for row in rows} <= {"standard", ""}, (seed, answer.findings, rows)
             else:
                 late += 1
-                assert answer == {"activation_revoked"} or "activation" in str(answer), (seed, answer)
+                assert answer == {"activation_revoked"}, (seed, answer)
     assert min(taken, late) > runs // 20, (taken, late)
     print(f"{runs} races, {len(table.orders)} orders, {table.waits} waits, {taken} taken, {late} too late")
     await holds(pool)

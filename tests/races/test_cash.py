@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import asyncpg
 import pytest_asyncio
@@ -11,7 +10,7 @@ from schemas.engine import Closing, Event, Opening, Recorded, Task
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, rules
 from tests.races.many import multiplied
-from tests.races.turns import Act, Table
+from tests.races.turns import Act, Table, sequence
 from tests.races.whole import holds
 
 NAMES = {
@@ -67,7 +66,7 @@ def suspend_umbrella(umbrella: str) -> Act:
     async def act(desk: Desk) -> Recorded:
         event = Event(type="umbrella.suspended", take=["scope", "until"])
         return await desk.tell(
-            umbrella, "suspend", "mz.008", "head_of_office", at("2026-03-23"), [event], key="u", stage="umbrella",
+            umbrella, "suspend", "mz.002", "partnership_manager", at("2026-03-23"), [event], key="u", stage="umbrella",
             data={"scope": "all"}, comment="c", message_to_partner="m", reason_code="other",
         )  # fmt: skip
 
@@ -96,15 +95,6 @@ def lift_case(case: str, task: Task) -> Act:
 
 
 STOPPED = {"blocked", "pca_not_signed", "document_not_active", "overdue_obligation"}
-
-
-def sequence(*acts: Act) -> Act:
-    """One after the other, on one connection."""
-
-    async def act(desk: Desk) -> list[Any]:
-        return [await each(desk) for each in acts]
-
-    return act
 
 
 def told(answers: Iterable[Recorded]) -> set[str]:

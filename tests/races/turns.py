@@ -23,6 +23,26 @@ LONGEST = 20.0
 Act = Callable[[Desk], Awaitable[Any]]
 
 
+def sequence(*acts: Act) -> Act:
+    """One after the other, on one connection."""
+
+    async def act(desk: Desk) -> list[Any]:
+        return [await each(desk) for each in acts]
+
+    return act
+
+
+def later(statements: int, act: Act) -> Act:
+    """The same, begun only after so many turns: what is short still comes at every moment of what is long."""
+
+    async def begun(desk: Desk) -> Any:
+        for _ in range(statements):
+            await desk.pool.fetchval("SELECT 1")
+        return await act(desk)
+
+    return begun
+
+
 class Turns:
     """One race: who is where, and who goes next."""
 
