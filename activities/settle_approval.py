@@ -48,6 +48,8 @@ async def authority(s: Settling) -> None:
     if decision is None or task is None or decision.verdict != "approve":
         return
     case, pack = await s.case(), await s.pack()
+    if case["status"] != "in_approval":
+        s.refuse("not_in_approval", f"The case is {case['status'].replace('_', ' ')}.", path="$.task", source="stages 2")
     review = await s.db.fetchrow(SQL["last_review"], case["subject"])
     s.add(
         *ladder.check(

@@ -41,6 +41,35 @@ async def undone(desk: Desk) -> AsyncIterator[tuple[Desk, asyncpg.Connection]]:
             await attempt.rollback()
 
 
+class _One:
+    """A pool of one connection, so that what is asked, screened and read is inside its transaction too."""
+
+    def __init__(self, conn: asyncpg.Connection) -> None:
+        self.conn = conn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.conn, name)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[asyncpg.Connection]:
+        yield self.conn
+
+
+@asynccontextmanager
+async def imagined(desk: Desk) -> AsyncIterator[Desk]:
+    """A desk at which anything may happen, one thing after the other, and nothing of it in the end has."""
+    async with desk.pool.acquire() as borrowed:
+        conn = cast("asyncpg.Connection", borrowed)
+        attempt = conn.transaction()
+        await attempt.start()
+        inside = Desk(cast("asyncpg.Pool", _One(conn)))
+        inside.keys, inside.tracks = desk.keys + 10_000, dict(desk.tracks)
+        try:
+            yield inside
+        finally:
+            await attempt.rollback()
+
+
 async def told_of(conn: asyncpg.Connection, subject: str) -> list[str]:
     """The types of every event of a chain, in order."""
     return [row["type"] for row in await conn.fetch("SELECT type FROM event WHERE subject = $1 ORDER BY sequence", subject)]

@@ -32,6 +32,7 @@ async def multiplied(pool: asyncpg.Pool, names: Mapping[str, str], count: int) -
             )
             await _copied(conn, table, columns, list(names), new)
         await _chains(conn, list(names), new)
+    await pool.execute("ANALYZE")  # else Postgres plans for the one that there was
 
 
 async def _copied(conn: asyncpg.Connection, table: str, columns: str, old: list[str], new: list[list[str]]) -> None:

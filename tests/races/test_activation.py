@@ -6,16 +6,20 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import pytest
 
 from activities import activation
 from activities.activation import ActivationRefused
 from activities.intake import Refused, Taken, take
-from schemas.engine import Event, Recorded
+from schemas.engine import Event, Opening, Recorded, Task
 from schemas.names import case_subject
 from tests.activities import fast_path as fp
-from tests.activities.desk import FIRST, Desk, at, facts, rules
-from tests.races.turns import Act, Table, later
+from tests.activities.desk import FIRST, YES, Desk, at, facts, rules
+from tests.races.many import multiplied
+from tests.races.turns import Act, Table, later, sequence
 from tests.races.whole import holds
+
+pytestmark = pytest.mark.timeout(1200)  # a thousand of each, where that is asked for
 
 WHO: dict[str, Any] = {"actor": "mz.023", "role": "regional_director"}
 
@@ -98,6 +102,74 @@ async def test_a_revocation_comes_before_a_submission_or_finds_its_case(desk: De
                 assert answer == {"activation_revoked"}, (seed, answer)
     assert min(taken, late) > runs // 20, (taken, late)
     print(f"{runs} races, {len(table.orders)} orders, {table.waits} waits, {taken} taken, {late} too late")
+    await holds(pool)
+
+
+NAMES = {
+    "MOZ/2026/0031": "MOZ/2027/C{n:04}", "MOZ-2026-0031": "MOZ-2027-C{n:04}", "P-MZ-0031": "P-MZ-C{n:04}", "TEMBE-WASH-01": "C{n}",
+    "MOZ-L2-2026-01": "MOZ-L2-2026-1{n:04}",
+}  # fmt: skip
+
+
+def approves(case: str, what: str, last: bool) -> Act:
+    async def act(desk: Desk) -> Recorded:
+        events = [Event(type="approval.given", data={"object": what, "round": 1}, take=["conditions", "deferrals_seen"])]
+        if last:
+            events.append(Event(type="case.status_changed", data={"to": "in_signature", "trigger": "approve"}))
+        task = Task(id=f"{case.partition(':')[2]}:approval:1:approve_{what}", kind=f"approve_{what}", whom="")
+        data = {"deferrals_seen": ["profile", "psea", "hact"], "conditions": []} if what == "document" else {}
+        return await desk.decide(task, "mz.008", "head_of_office", "approve", at("2026-03-17", "08:00"), events, subject=case, data=data)
+
+    return act
+
+
+def moves(case: str) -> Act:
+    """The conclusion of a review, recorded once the clearance has come."""
+
+    async def act(desk: Desk) -> Recorded:
+        event = Event(type="case.status_changed", data={"to": "in_approval", "trigger": "recommendation"})
+        return await desk.system(case, "case", "cleared", at("2026-03-16", "11:00"), [event])
+
+    return act
+
+
+async def test_a_revocation_returns_a_case_or_leaves_what_has_come_to_approval(
+    desk: Desk, pool: asyncpg.Pool, table: Table, runs: int
+) -> None:
+    """The case is cleared and recommended and about to come to approval; the approvals follow on the same connection."""
+    case = await fp.submitted(desk)
+    task = await fp.asked(desk, case)
+    opinion = Event(type="review.opinion_given", data={"round": 1, "member": task.whom, "verdict": "recommend"}, take=["answers"])
+    concluded = Event(type="review.concluded", data={"round": 1, "result": "recommended", "verdict": "recommend"})
+    said = {"answers": YES, "no_conflict": True}
+    fp.taken(
+        await desk.decide(task, task.whom, "committee_member", "recommend", at("2026-03-16"), [opinion, concluded], subject=case, data=said)
+    )
+    await desk.open(case, "approval", at("2026-03-16", "12:00"), Opening(kind="approve_document"), Opening(kind="approve_pca"))
+    await multiplied(pool, NAMES, runs)
+    found = left = 0
+    for seed in range(runs):
+        chance = random.Random(seed)
+        case = f"case:MOZ/2027/C{seed:04}"
+        approvals = sequence(moves(case), approves(case, "document", last=False), approves(case, "pca", last=True))
+        acts = {
+            "approvals": later(chance.choice((0, 5, 10, 20)), approvals),
+            "revoke": later(chance.choice((0, 0, 30, 60)), revoke(seed, "2026-03-17")),
+        }
+        answers = await table.race(seed, acts)
+        row = await pool.fetchrow('SELECT track, status FROM "case" WHERE subject = $1', case)
+        assert row is not None
+        moved, _, last = answers["approvals"]
+        if answers["revoke"]:
+            found += 1
+            assert row["track"] == "standard", (seed, row)
+            assert row["status"] == "in_review", (seed, row, moved.findings)
+        else:
+            left += 1
+            assert (row["track"], row["status"]) == ("emergency", "in_signature"), (seed, row, last.findings)
+            assert not last.refused, seed
+    assert min(found, left) > runs // 20, (found, left)
+    print(f"{runs} races, {len(table.orders)} orders, {table.waits} waits, {found} returned, {left} left on the fast path")
     await holds(pool)
 
 

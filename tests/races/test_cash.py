@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterable
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from schemas.engine import Closing, Event, Opening, Recorded, Task
@@ -12,6 +13,8 @@ from tests.activities.desk import Desk, at, rules
 from tests.races.many import multiplied
 from tests.races.turns import Act, Table, sequence
 from tests.races.whole import holds
+
+pytestmark = pytest.mark.timeout(1200)  # a thousand of each, where that is asked for
 
 NAMES = {
     "MOZ/2026/0031": "MOZ/2027/{n:04}", "MOZ-2026-0031": "MOZ-2027-{n:04}", "P-MZ-0031": "P-MZ-1{n:04}",

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable
 
 import asyncpg
+import pytest
 
 from activities.intake import Taken, take
 from schemas.engine import Event, Opening, Recorded, Task
@@ -12,6 +13,8 @@ from tests.activities.desk import Desk, at, facts, rules
 from tests.races.many import multiplied
 from tests.races.turns import Act, Table
 from tests.races.whole import holds
+
+pytestmark = pytest.mark.timeout(1200)  # a thousand of each, where that is asked for
 
 NAMES = {
     "MOZ/2026/0031": "MOZ/2027/A{n:04}", "MOZ-2026-0031": "MOZ-2027-A{n:04}", "TEMBE-WASH-01": "A{n}",

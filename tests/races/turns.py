@@ -57,6 +57,8 @@ class Turns:
         """Who was chosen where there was a choice."""
         self.waits = 0
         """How often somebody waited for a lock."""
+        self.ended = False
+        """Whether a transaction has ended since everybody's place was looked at."""
 
     def stand(self, name: str, where: str) -> None:
         self.where[name] = where
@@ -92,7 +94,8 @@ class Turns:
     async def _settle(self) -> None:
         """Until everybody is at a gate, over, or waits for a lock."""
         asked: set[str] = set()
-        while busy := [name for name, where in self.where.items() if where in ("thinking", "inside", "locked")]:
+        # locks go with the transaction: while none has ended, who waited still waits
+        while busy := [name for name, where in self.where.items() if where in ("thinking", "inside") or (where == "locked" and self.ended)]:
             if await self._wait(PATIENCE):
                 asked.clear()
                 continue
@@ -104,7 +107,8 @@ class Turns:
                         self.where[name] = "locked"
                         asked.add(name)
             if all(self.where[name] in ("ready", "over") or name in asked for name in busy):
-                return
+                break
+        self.ended = False
 
     async def _wait(self, seconds: float) -> bool:
         """Whether somebody moved."""
@@ -154,7 +158,11 @@ class _Connection:
 
     async def _end(self, call: Callable[[], Awaitable[Any]], inner: bool) -> None:
         """The end of the transaction lets go of its locks: a step. That of a savepoint is none."""
-        await (call() if inner else self.turns.step(self.name, call))
+        if inner:
+            await call()
+            return
+        await self.turns.step(self.name, call)
+        self.turns.ended = True
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Self]:

@@ -23,7 +23,7 @@ VIOLATIONS = {
     ),
     "an obligation without owner, due day or consequence": (
         "SELECT id FROM obligation WHERE owner_role = '' OR cardinality(consequences) = 0 "
-        "OR (due_at IS NULL AND state = 'open' AND kind <> 'reservation_top_up')"
+        "OR (due_at IS NULL AND state = 'open' AND kind NOT IN ('reservation_top_up', 'partner_acceptance_record'))"
     ),
     "an instalment that was released twice": (
         "SELECT subject FROM event WHERE type = 'cash.released' GROUP BY subject, data #> '{data,instalment}' HAVING count(*) > 1"
