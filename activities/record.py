@@ -95,13 +95,17 @@ async def _again(s: Settling, first: Recorded) -> Recorded:
     """The first answer, with its tasks as they stand now: a stage that was reset, or started anew, must not wait for what is decided."""
     if not first.tasks:
         return first.model_copy(update={"repeated": True})
-    own, calendar = await s.pack(s.batch.track), await s.calendar()
+    calendar = await s.calendar()
     rows = await s.db.fetch("SELECT * FROM task WHERE id = ANY($1::text[])", [task.id for task in first.tasks])
     decided = [found for row in rows if row["state"] == "decided" and (found := await _decided(s.db, row)) is not None]
-    still = [
-        task_of(row, own if row["kind"] in own.tasks else await s.pack("standard"), calendar) for row in rows if row["state"] == "open"
-    ]
+    still = [task_of(row, await _pack_of(s, row["kind"]), calendar) for row in rows if row["state"] == "open"]
     return first.model_copy(update={"repeated": True, "tasks": still, "decided": decided})
+
+
+async def _pack_of(s: Settling, kind: str) -> Pack:
+    """The figures of a task: of the batch's track, or of the standard one where only that has any (a level without a single reviewer)."""
+    own = await s.pack(s.batch.track)
+    return own if kind in own.tasks else await s.pack("standard")
 
 
 def _nothing_happened(batch: Batch, answer: Recorded) -> bool:
@@ -519,10 +523,10 @@ async def _open(s: Settling, chains: Chains) -> tuple[list[Task], list[Decided]]
     decided: list[Decided] = []
     if not openings:
         return tasks, decided
-    own, calendar = await s.pack(s.batch.track), await s.calendar()
+    calendar = await s.calendar()
     office, cases = await s.office_code(), await _waiting(s)
     for opening in openings:
-        pack = own if opening.kind in own.tasks else await s.pack("standard")  # a level that does not unlock the single reviewer
+        pack = await _pack_of(s, opening.kind)
         name = task_id(owner_of(s.batch.subject), s.batch.stage, s.batch.round, opening.kind, opening.whom)
         row = await s.db.fetchrow("SELECT * FROM task WHERE id = $1", name)
         if row is None:

@@ -193,16 +193,9 @@ async def request(s: Settling) -> None:
         s.refuse("modality_not_agreed", f"The document does not foresee {face.modality}.", path="$.data.face.modality", source="PCA 8.2")
     elements = await s.db.fetch(SQL["elements_of"], case["partner_subject"])
     clearance = await s.db.fetchrow(SQL["clearance_of"], case["partner_subject"])
-    pack, risk = await s.pack(), _risk(elements)
-    allowed = cash.modalities(risk, pack, mitigated=clearance is not None and bool(clearance["conditions"]))
-    if face.modality not in allowed:  # said here and not first at the release, when three people have worked on it
-        s.refuse(
-            "modality_not_allowed",
-            f"{face.modality.replace('_', ' ')} is not possible at {risk} risk.",
-            path="$.data.face.modality",
-            source=pack.source("cash.modalities"),
-            next_step=f"Possible: {', '.join(item.replace('_', ' ') for item in allowed)}; or mitigation is approved.",
-        )
+    # said here, and not first at the release, when three people have worked on it
+    path = "$.data.face.modality"
+    s.add(*cash.check_modality(face.modality, risk_of(elements), await s.pack(), mitigated=mitigated(clearance), path=path))
     estimate: dict[str, Decimal] = {}
     for item in face.estimate:
         estimate[item.activity] = estimate.get(item.activity, ZERO) + item.number * item.price
@@ -346,8 +339,8 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
             authorised=await lines_drawn(s, subject, but=number),
         ),
         modality=instalment["modality"],
-        risk=_risk(elements),
-        mitigation_approved=clearance is not None and bool(clearance["conditions"]),
+        risk=risk_of(elements),
+        mitigation_approved=mitigated(clearance),
         face_account=_account_paid(instalment, vendor),
         umbrella_account=_account_agreed(instalment, umbrella, vendor),
         account_confirmed=vendor is not None and vendor["confirmed_at"] is not None,
@@ -377,13 +370,18 @@ def _reserved(reservations: list[Row], day: date) -> Decimal:
     )
 
 
-def _risk(elements: list[Row]) -> str:
+def risk_of(elements: list[Row]) -> str:
     """The HACT rating that counts. Below the threshold none is needed, which counts as low; one that is assumed counts as high."""
     found = next((row for row in elements if row["element"] == "hact"), None)
     if found is None or found["result"] == "not_required":
         return "low"
     rating = (found["details"] or {}).get("rating") or found["result"]
     return "low" if rating == "not_required" else str(rating)
+
+
+def mitigated(clearance: Row | None) -> bool:
+    """Mitigation of a high risk is approved by the conditions of the partner's clearance."""
+    return clearance is not None and bool(clearance["conditions"])
 
 
 def _account_paid(instalment: Row, vendor: Row | None) -> str:

@@ -121,6 +121,22 @@ def modalities(risk: str, pack: Pack, *, mitigated: bool = False, direct_payment
     return ("direct_cash_transfer", *allowed) if mitigated and "direct_cash_transfer" not in allowed else allowed
 
 
+def check_modality(modality: str, risk: str, pack: Pack, *, mitigated: bool, path: str = "") -> list[Finding]:
+    """`modality_not_allowed`, with the ones that are possible, where a partner of this risk may not be paid that way."""
+    allowed = modalities(risk, pack, mitigated=mitigated)
+    if modality in allowed:
+        return []
+    return [
+        Finding(
+            rule="modality_not_allowed",
+            message=f"{modality.replace('_', ' ')} is not possible at {risk} risk.",
+            path=path,
+            source=pack.source("cash.modalities"),
+            next_step=f"Possible: {', '.join(item.replace('_', ' ') for item in allowed)}; or mitigation is approved.",
+        )
+    ]
+
+
 def check_request(
     lines: Lines,
     *,

@@ -132,14 +132,7 @@ def check(facts: ReleaseFacts, pack: Pack) -> list[Finding]:
     if facts.face_currency != facts.currency:
         unmet("other_currency", f"The FACE is in {facts.face_currency}, the document in {facts.currency}.", "PCA 10.3", "Correct the FACE.")
     found += [finding for finding in facts.face_lines_findings if finding.severity != "warning"]
-    allowed = cash.modalities(facts.risk, pack, mitigated=facts.mitigation_approved)
-    if facts.modality not in allowed:
-        unmet(
-            "modality_not_allowed",
-            f"{facts.modality.replace('_', ' ')} is not possible at {facts.risk} risk.",
-            pack.source("cash.modalities"),
-            f"Possible: {', '.join(item.replace('_', ' ') for item in allowed)}; or mitigation is approved.",
-        )
+    found += cash.check_modality(facts.modality, facts.risk, pack, mitigated=facts.mitigation_approved)
     if facts.face_account != facts.umbrella_account:
         unmet(
             "other_account",

@@ -238,13 +238,7 @@ async def _rate(desk: Desk, _case: str, _chance: random.Random) -> Any:
 
 
 async def _reserve(desk: Desk, case: str, _chance: random.Random) -> Any:
-    (task,) = await desk.open(case, "cash", at("2026-03-19", "11:00"), Opening(kind="reserve_funds"))
-    data = {
-        "number": "FR-MZ-1", "vendor_number": "2503114", "currency": "MZN", "amount": "23540000.00",
-        "lines": [{"grant": "SM-MZ-260031", "amount": "23540000.00", "expires_on": "2027-06-30"}],
-    }  # fmt: skip
-    event = Event(type="funds.reserved", take=["number", "vendor_number", "currency", "amount", "lines"])
-    return await desk.decide(task, "mz.010", "finance_officer", "reserve", at("2026-03-19", "11:30"), [event], subject=case, data=data)
+    return await fp.reserve(desk, case)
 
 
 async def _activate(desk: Desk, case: str, _chance: random.Random) -> Any:

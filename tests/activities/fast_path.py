@@ -333,15 +333,19 @@ async def signed(desk: Desk, *, behalf: bool = True, **changed: Any) -> str:
 # Cash -----------------------------------------------------------------------------------------------------------------------------
 
 
-async def active(desk: Desk, *, behalf: bool = True) -> str:
-    case = await signed(desk, behalf=behalf)
+async def reserve(desk: Desk, case: str) -> Recorded:
     (task,) = await desk.open(case, "cash", at("2026-03-19", "11:00"), Opening(kind="reserve_funds"))
     data = {
         "number": "FR-MZ-1", "vendor_number": "2503114", "currency": "MZN", "amount": "23540000.00",
         "lines": [{"grant": "SM-MZ-260031", "amount": "23540000.00", "expires_on": "2027-06-30"}],
     }  # fmt: skip
     event = Event(type="funds.reserved", take=["number", "vendor_number", "currency", "amount", "lines"])
-    taken(await desk.decide(task, "mz.010", "finance_officer", "reserve", at("2026-03-19", "11:30"), [event], subject=case, data=data))
+    return await desk.decide(task, "mz.010", "finance_officer", "reserve", at("2026-03-19", "11:30"), [event], subject=case, data=data)
+
+
+async def active(desk: Desk, *, behalf: bool = True) -> str:
+    case = await signed(desk, behalf=behalf)
+    taken(await reserve(desk, case))
     events = [Event(type="case.status_changed", data={"to": "active", "trigger": "conditions_met"}), Event(type="case.activated")]
     taken(await desk.system(case, "case", "activate", at("2026-03-19", "12:00"), events))
     return case

@@ -1,22 +1,11 @@
 """The reference pages are what code and packs say."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "docs" / "generate.py"
-
-
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", SOURCE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_two_runs_give_the_same_bytes(generate: ModuleType):

@@ -1,7 +1,6 @@
 """The page that sets the two tracks side by side, and that an emergency workflow is a shell: nothing of its own but its name."""
 
 import dataclasses
-import importlib.util
 import inspect
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -12,16 +11,6 @@ from workflows import agreement, approval, cash_transfer, committee_review, prog
 
 SOURCE = Path(__file__).resolve().parents[2] / "docs" / "generate.py"
 MODULES = (agreement, approval, cash_transfer, committee_review, programme_document, vetting)
-
-
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate_tracks", SOURCE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_every_field_of_every_track_table_stands_in_the_page(generate: ModuleType) -> None:

@@ -170,7 +170,8 @@ async def test_step_aside_refuses_the_head_of_office_and_the_coordinator_approve
     await bench.keep(stage, "emergency_approval")
 
 
-async def test_the_signature_of_a_document_waits_for_a_pca_that_another_case_carries(bench: Bench) -> None:
+async def signed_without_pca(bench: Bench) -> Running:
+    """Both sides have signed; the PCA that another case carries is not signed yet."""
     bench.effects.view = fast("in_signature")
     bench.effects.facts["approval"] = {"carried": False, "umbrella": "umbrella:XX:P-1:XX-2026"}
     stage = await bench.start("EmergencyApproval", "approval")
@@ -178,6 +179,11 @@ async def test_the_signature_of_a_document_waits_for_a_pca_that_another_case_car
     bench.effects.left_out = {"signed"}
     for kind in ("sign_as_partner", "sign_for_office"):
         await stage.agreed(kind, "sign", data={"objects": [{"object": "document"}]})
+    return stage
+
+
+async def test_the_signature_of_a_document_waits_for_a_pca_that_another_case_carries(bench: Bench) -> None:
+    stage = await signed_without_pca(bench)
     bench.effects.refuse = bench.effects.saying("pca_signed", on="document.signed")
     await stage.later(2.5)
     assert "document.signed" not in bench.effects.events()
@@ -189,13 +195,7 @@ async def test_the_signature_of_a_document_waits_for_a_pca_that_another_case_car
 
 
 async def test_a_case_that_waits_for_a_pca_that_is_withdrawn_may_be_given_back(bench: Bench) -> None:
-    bench.effects.view = fast("in_signature")
-    bench.effects.facts["approval"] = {"carried": False, "umbrella": "umbrella:XX:P-1:XX-2026"}
-    stage = await bench.start("EmergencyApproval", "approval")
-    await stage.agreed("approve_document", "approve")
-    bench.effects.left_out = {"signed"}
-    for kind in ("sign_as_partner", "sign_for_office"):
-        await stage.agreed(kind, "sign", data={"objects": [{"object": "document"}]})
+    stage = await signed_without_pca(bench)
     await stage.handle.signal("case_changed", bench.effects.change(status="withdrawn", ended="withdrawn"))
     assert (await stage.outcome()).result == "ended"
 
