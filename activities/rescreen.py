@@ -1,7 +1,7 @@
 """A new sanctions list: every partner with a case that is not over is screened against it, everywhere, and whoever is concerned is told.
 
 What a new hit stops is stopped by the record in the same write (`activities/screen.py`); here the vetting that disposes of it is
-started, and the partner's cases look again. Nothing here disposes of a hit. Repeated, it finds fresh screenings and does nothing.
+started, and the partner's cases look again. Nothing here disposes of a hit. Repeated, it finds fresh screenings and writes nothing.
 """
 
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ async def may_declare(s: Settling) -> None:
 
 @judges("message:return_to_standard", "confirm_emergency_track")
 async def may_return(s: Settling) -> None:
-    """Only while nobody has approved: a stage that has started on the fast path is finished on it."""
+    """Only until the case is before its approver: from there on what has started on the fast path is finished on it."""
     if s.decision is not None and s.decision.verdict != "to_standard":
         return
     case = await s.case()
@@ -168,6 +168,7 @@ async def track_changed(s: Settling, event: Draft) -> None:
         "deferrals": [],
     }
     if to != "emergency":
+        await met(s, "activation_end_decision", event.subject, by="case.track_changed")  # that it returned is the decision
         return
     if event.data["activation"] and (start := await activation.start_of(s.db, event.data["activation"])) is not None:
         s.start(start)

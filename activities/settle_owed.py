@@ -29,7 +29,7 @@ OTHER_SIDE = {"sign_as_partner": "office", "sign_for_office": "partner"}
 
 @settles("review.submitted")
 async def selection_owed(s: Settling, event: Draft) -> None:
-    """On the fast path a direct selection may be justified later, but before the last signature."""
+    """On the fast path a direct selection may be justified later, but before the last signature; the data agreement is owed on both."""
     case, selection = await s.case(event.subject), (await s.intake(event.subject)).selection
     justified = bool(selection.reason_code and selection.text.strip()) or bool(s.data.get("selection_evidence"))
     if case["track"] == "emergency" and selection.kind == "direct" and not justified:
@@ -40,7 +40,7 @@ async def selection_owed(s: Settling, event: Draft) -> None:
 
 @judges(*OTHER_SIDE)
 async def justified_by_now(s: Settling) -> None:
-    """What is owed by the last signature bars it; the partner's own acceptance is met by signing."""
+    """A direct selection that is not justified bars the last signature; what else is owed by then is met by signing."""
     if s.decision is None or s.task_row is None or s.decision.verdict != "sign":
         return
     case = await s.case()

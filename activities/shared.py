@@ -1,4 +1,4 @@
-"""Starting, or nudging, a workflow that no case owns: vetting, umbrella, obligations.
+"""Starting, or nudging, a workflow that no case owns: vetting, umbrella, obligations, activation.
 
 The row it works on exists before (the record starts nothing); here is only the hint. Whoever starts it first wins, whoever comes
 later sends it the empty signal `look_again`. Nothing here reads or writes what the workflow decides by.
@@ -15,7 +15,7 @@ TASK_QUEUE = "pca"
 
 
 def search_attributes(start: Start) -> TypedSearchAttributes:
-    """What a shared workflow can be found by from its first moment: its subject says it all (`case:<ref>` or `partner:<ISO2>:<id>`)."""
+    """What a shared workflow can be found by from its first moment: its subject says it all (`case:<ref>`, `partner:<ISO2>:<id>`, ...)."""
     kind, _, rest = start.input.subject.partition(":")
     pairs: list[SearchAttributePair[str]] = [
         SearchAttributePair(PCA_STAGE, start.input.stage),

@@ -1,8 +1,8 @@
 """How a case stands, in one versioned view: what its stages are told.
 
-Reads rows only and must never write. Blocks of the case, of its umbrella and of its partner all count: what stops the partner stops
-the case. So the version rises with whatever happens to any of the three: a stage takes only a higher one. It is read before the blocks,
-never after, lest a view be newer in name than in content.
+Reads rows only and must never write. Blocks of the case, of its umbrella and of its partner are all told; which of the partner's stop the
+cash of this case is settled at the release. So the version rises with whatever happens to any of the three: a stage takes only a higher
+one. It is read before the blocks, never after, lest a view be newer in name than in content.
 """
 
 import asyncpg

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import asyncpg
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 
 from activities import read, sanctions, versions
 from cli.demo import EXAMPLES
@@ -227,16 +227,20 @@ async def _workflows(client: Client) -> list[str]:
     every = [workflow async for workflow in client.list_workflows()]
     wrong = [f"workflow {w.id} {w.status.name}" for w in every if w.status in ended]
     for workflow in every:
-        history = client.get_workflow_handle(workflow.id, run_id=workflow.run_id).fetch_history_events()
-        stumbled = [
-            e
-            async for e in history
-            if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-            # something came in while the workflow was closing: the server has the task done again, and nothing is lost
-            and e.workflow_task_failed_event_attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
-        ]
-        wrong += [f"workflow task of {workflow.id}: {e.workflow_task_failed_event_attributes.failure.message[:120]}" for e in stumbled]
+        history = await client.get_workflow_handle(workflow.id, run_id=workflow.run_id).fetch_history()
+        wrong += [f"workflow task of {workflow.id}: {message[:120]}" for message in stumbled(history)]
     return wrong
+
+
+def stumbled(history: WorkflowHistory) -> list[str]:
+    """Why workflow tasks of this history failed. Something that came in while the workflow was closing is no failure: the server has
+    the task done again, and nothing is lost."""
+    return [
+        event.workflow_task_failed_event_attributes.failure.message
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        and event.workflow_task_failed_event_attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+    ]
 
 
 async def _ledgers(pool: asyncpg.Pool, bank_url: str) -> list[str]:

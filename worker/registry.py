@@ -22,6 +22,9 @@ PASSED_THROUGH = ("schemas", "policy", "workflows.effects", "structlog", "pydant
 """Modules that are the same inside and outside the sandbox: pure, or only names. Importing 40 models per workflow costs 80 ms without."""
 
 
+RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+
+
 def sandbox() -> SandboxedWorkflowRunner:
     """Deterministic by construction: what is not passed through is imported anew for each workflow."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    return SandboxedWorkflowRunner(restrictions=RESTRICTIONS)

@@ -1,4 +1,4 @@
-"""An emergency activation: what unlocks the fast path for an office, an area and a sector, for three months at most.
+"""An emergency activation: what unlocks the fast path for an office, an area and a sector, for three months at a time.
 
 Its row is settled by whoever declares, renews or revokes it; this workflow only keeps its end, and tells the cases that rely on it.
 """

@@ -70,6 +70,12 @@ ONE_DAY = timedelta(days=1)
 A_MOMENT = timedelta(minutes=1)
 """Before a stage that was ended from outside is started again."""
 
+
+def failed(child: ChildWorkflowHandle[Any, StageOutcome]) -> bool:
+    """Ops ended it, or a bug did."""
+    return child.done() and (child.cancelled() or child.exception() is not None)
+
+
 MESSAGES = frozenset(
     {
         "hold", "resume", "withdraw", "cancel", "suspend", "request_lift", "propose_termination", "raise_concern", "report_allegation",
@@ -77,6 +83,9 @@ MESSAGES = frozenset(
     }
 )  # fmt: skip
 """What is said to a case as a whole."""
+
+FAST_ONLY = frozenset({"confirm_emergency_track", "decide_at_activation_end"})
+"""Tasks of the case that mean nothing once it is back on the standard track."""
 
 
 class CaseStage(Stage):
@@ -261,11 +270,18 @@ class CaseStage(Stage):
                     if not (await self.record("end", [over, Event(type="case.ended")])).refused:
                         continue
                     moment = self.now() + ONE_DAY
-            await self.attend(until=moment)
-            self.forget_ended()
+            await self.attend_with_cash(moment)
         while not self.view.ended:  # reports and closure; closing a case is later work
-            await self.attend()
-            self.forget_ended()
+            await self.attend_with_cash()
+
+    async def attend_with_cash(self, until: datetime | None = None) -> None:
+        """What is signed has its cash stage: also where nothing was reserved beside the approval, or ops ended it."""
+        if "cash" not in self.children:
+            await self.start_stage("cash")
+        await self.attend(until, also=lambda: failed(self.children["cash"]))
+        if failed(self.children["cash"]):
+            del self.children["cash"]
+            await self.attend(until=self.now() + A_MOMENT)
 
     async def activate(self) -> datetime | None:
         """Try; the record says what is still missing, and when to try again."""
@@ -313,7 +329,7 @@ class CaseStage(Stage):
         time, or when its review was not ratified: once each."""
         if not TRACKS[self.view.track].confirmed:
             # an activation that was revoked has returned the case: its fast track is nobody's to confirm any more
-            if closes := [Closing(task=t.id, why="standard") for t in self.tasks.values() if t.kind == "confirm_emergency_track"]:
+            if closes := [Closing(task=t.id, why="standard") for t in self.tasks.values() if t.kind in FAST_ONLY]:
                 await self.record(f"returned:{self.view.version}", closes=closes)
             return
         facts = await self.begin()
@@ -446,10 +462,11 @@ class CaseStage(Stage):
                 await self.count(heard)
 
     async def change_track(self, heard: Heard, to: str, take: list[str]) -> None:
-        """Stages not started run on the new track; the stage that runs is told and reacts in one place."""
-        confirm = [Closing(task=t.id, why=to) for t in self.tasks.values() if t.kind == "confirm_emergency_track" and t is not heard.task]
+        """Stages not started run on the new track; the stage that runs is told and reacts in one place. Nobody is asked any more what
+        only the fast track raises: whether it may be used, and what becomes of the case at its end."""
+        moot = [Closing(task=t.id, why=to) for t in self.tasks.values() if t.kind in FAST_ONLY and t is not heard.task]
         event = Event(type="case.track_changed", data={"from": self.view.track, "to": to}, take=take)
-        if await self.count(heard, [event], closes=confirm):
+        if await self.count(heard, [event], closes=moot):
             self.cleared = ""
 
     async def ends(self, heard: Heard, status: str, event: Event) -> None:

@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """`approves_pca`: who approves a carried PCA is the pack's to say; the tasks are the same on both tracks."""
+    """`one_sitting`: approval and both signatures are meant to be given together; nothing waits for it. The tasks are the same on both
+    tracks: who approves, a carried PCA too, is the pack's to say."""
 
     one_sitting: bool
 

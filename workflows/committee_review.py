@@ -15,8 +15,9 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation. `waits`: the case may have to wait for
-    its partner's clearance before it goes on to approval."""
+    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation (under a level of activation that unlocks
+    no single reviewer there is a committee all the same: the kind of review says it). `waits`: the case may have to wait for its partner's
+    clearance before it goes on to approval."""
 
     consolidated: bool
     waits: bool
@@ -58,8 +59,8 @@ class ReviewStage(Stage):
                 return await self.close(result)
 
     async def form(self, key: str) -> None:
-        """Who reviews: the secretary names a committee; on the fast path the roster names one person, who is asked at once. Opinions given
-        before a change of track are kept; who has still to speak is asked no more."""
+        """Who reviews: the secretary names a committee; on the fast path the roster names one person, who is asked at once. Where one
+        person takes the place of a committee, opinions given before are kept, and who has still to speak is asked no more."""
         facts = await self.begin()
         as_it_began = key != "start" and facts["kind"] == self.state["kind"]
         self.state |= {"kind": facts["kind"], "quorum": facts["quorum"], "track": self.view.track}

@@ -19,8 +19,9 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """What differs between the tracks: the level that is asked for, and which verdicts postpone instead of decide. What may be postponed
-    is the pack's to say (`deferrable` of the slice)."""
+    """What differs between the tracks: the level that is asked for, and which verdicts on an element are given without a finding. Only on
+    the fast path is such a check postponed; a high risk assumed on the standard track stands. What may be postponed is the pack's to say
+    (`deferrable` of the slice)."""
 
     level: str
     deferrals: frozenset[str]

@@ -347,6 +347,18 @@ async def test_a_revocation_leaves_what_is_approved_on_the_fast_path_and_asks_wh
     assert set(await fp.owed(desk, fp.PARTNER)) == {"hact_assessment", "partner_verification", "psea_assessment"}, "obligations stay"
 
 
+async def test_a_return_to_the_standard_track_is_the_decision_at_the_end_of_the_activation(desk: Desk) -> None:
+    case = await fp.drafting(desk)
+    expired = [Event(type="activation.expired")]
+    fp.taken(await desk.system("activation:MOZ-L2-2026-01", "activation", "x", at("2026-06-08", "22:00"), expired))
+    opens = [Opening(kind="decide_at_activation_end", whom="MOZ-L2-2026-01")]
+    fp.taken(await desk.system(case, "case", "end", at("2026-06-09"), [Event(type="case.activation_ended")], opens=opens, workflow="w"))
+    changed = [Event(type="case.track_changed", data={"to": "standard"}, take=["reason"])]
+    said = {"data": {"reason": "Roads are open."}}
+    fp.taken(await desk.tell(case, "return_to_standard", "mz.002", "partnership_manager", at("2026-06-10"), changed, **said))
+    assert (await fp.owed(desk, case))["activation_end_decision"][1] == "met"
+
+
 async def test_a_case_is_not_told_of_an_end_that_has_not_come(desk: Desk) -> None:
     await in_force(desk)
     case = await fast(desk)

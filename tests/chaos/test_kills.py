@@ -16,12 +16,12 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from bench import lifecycle
+from bench.play import stumbled
 from db import audit, migrate
 from db.pool import connect_pool
 from embedded import practice
@@ -149,13 +149,7 @@ async def test_the_chains_verify_and_the_tables_rebuild(survived: Survived) -> N
 async def test_no_workflow_failed_and_no_workflow_task_did(survived: Survived) -> None:
     ended = (WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.TERMINATED)
     assert [w.id async for w in survived.client.list_workflows() if w.status in ended] == []
-    stumbled = [
-        (history.workflow_id, event.workflow_task_failed_event_attributes.failure.message)
-        for history in survived.histories
-        for event in history.events
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    ]
-    assert stumbled == []
+    assert [(history.workflow_id, message) for history in survived.histories for message in stumbled(history)] == []
 
 
 async def test_every_history_replays(survived: Survived) -> None:

@@ -21,7 +21,7 @@ from embedded.servers import poll
 from embedded.stack import FILE, AlreadyRunning, Stack, StackFile, down, running
 
 HOLDER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from embedded.stack import Stack
 
@@ -31,10 +31,11 @@ async def main():
         await stack.until_stopped()
     print("stopped", flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has them ignore it
 asyncio.run(main())
 """
 PLAYER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from embedded.stack import Stack, StackInterrupted
 
@@ -46,6 +47,7 @@ async def main():
     except StackInterrupted as stop:
         print(stop, flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 

@@ -37,12 +37,14 @@ class Played:
     variants: list[Difference]
 
 
-VARIANTS = (("C3-withdrawn", "C4-carrier"), ("C3", "C4-signs-first"), ("C5-above-ceiling",))
+VARIANTS = (("C3-withdrawn", "C4-carrier"), ("C3", "C4-signs-first"), ("C5-above-ceiling",), ("C8-second-request",))
 """The variants of the casebook, played together where they share a clock; C3 is the one of the demo."""
 
 APART = {
-    "MOZ/2026/": "MOZ/2027/{n}", "PHL/2025/": "PHL/2027/{n}", "MOZ-L2-2026-01": "MOZ-L2-2026-9{n}", "PHL-L2-2026-02": "PHL-L2-2026-9{n}",
-    "P-MZ-": "P-MZ-{n}", "P-PH-": "P-PH-{n}", "FR-MZ-": "FR-MZ-{n}", "ACC-MZ-": "ACC-MZ-{n}",
+    "MOZ/2026/": "MOZ/2027/{n}", "PHL/2025/": "PHL/2027/{n}", "UKR/2026/": "UKR/2027/{n}",
+    "MOZ-L2-2026-01": "MOZ-L2-2026-9{n}", "PHL-L2-2026-02": "PHL-L2-2026-9{n}", "UKR-L3-2026-01": "UKR-L3-2026-9{n}",
+    "P-MZ-": "P-MZ-{n}", "P-PH-": "P-PH-{n}", "P-UA-": "P-UA-{n}", "FR-MZ-": "FR-MZ-{n}", "FR-UA-": "FR-UA-{n}",
+    "ACC-MZ-": "ACC-MZ-{n}", "ACC-UA-": "ACC-UA-{n}",
 }  # fmt: skip
 """What a variant may not share with the demo, in whose record it is played: references, activation, partner, account, reservation."""
 

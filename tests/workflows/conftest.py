@@ -10,19 +10,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from schemas.engine import CaseView, Clock, StageInput, StageOutcome, Tick, Ticked
 from schemas.messages import Answer, Decision, Message
 from schemas.names import owner_of, task_id
 from tests.workflows.fakes import FakeEffects
 from worker.guard import Guard
-from worker.registry import WORKFLOWS, sandbox
+from worker.registry import RESTRICTIONS, WORKFLOWS
 
 CACHED = int(os.environ.get("PCA_TEST_CACHE", "1000"))
 """0 replays every workflow on each task: the second pass of CI, a free check that they are deterministic."""
@@ -188,6 +189,17 @@ async def bench(client: Client, effects: FakeEffects, request: pytest.FixtureReq
         yield Bench(client, queue, effects, record=bool(request.config.getoption("--record")))
 
 
+class Once(SandboxedWorkflowRunner):
+    """What one worker has found fit for the sandbox, the next need not try: a worker for each test would try fifteen workflows each."""
+
+    fit: ClassVar[set[type]] = set()
+
+    def prepare_workflow(self, defn: Any) -> None:
+        if defn.cls not in self.fit:
+            super().prepare_workflow(defn)
+            self.fit.add(defn.cls)
+
+
 @asynccontextmanager
 async def running(client: Client, effects: FakeEffects, runner: WorkflowRunner | None = None) -> AsyncIterator[str]:
     """A worker for one test."""
@@ -197,7 +209,7 @@ async def running(client: Client, effects: FakeEffects, runner: WorkflowRunner |
         task_queue=queue,
         workflows=WORKFLOWS,
         activities=effects.all(),
-        workflow_runner=runner or sandbox(),
+        workflow_runner=runner or Once(restrictions=RESTRICTIONS),
         interceptors=[Guard()],
         max_cached_workflows=CACHED,
     ):

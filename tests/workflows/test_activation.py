@@ -168,6 +168,18 @@ async def test_a_case_that_is_told_twice_is_asked_once(bench: Bench) -> None:
     assert bench.effects.open().count(f"decide_at_activation_end {REFERENCE}") == 1
 
 
+async def test_a_case_that_returns_to_the_standard_track_is_asked_nothing_more_of_the_fast_one(bench: Bench) -> None:
+    play = await in_review(bench)
+    bench.effects.facts["case"] = {"activation_ended": REFERENCE}
+    await play.case.handle.signal("look_again")
+    await play.settled()
+    assert await play.case.open() == ["confirm_emergency_track", f"decide_at_activation_end {REFERENCE}"]
+    said = {"actor": "xx.002", "role": "partnership_manager", "data": {"reason": "Roads are open."}}
+    assert (await play.case.say("return_to_standard", **said)).counted
+    await play.settled()
+    assert await play.case.open() == []
+
+
 async def revoke(bench: Bench, *, signal: Running) -> None:
     """Its record returns the case to the standard track, and tells it."""
     bench.effects.change(track="standard")

@@ -560,6 +560,19 @@ async def test_invariant_9_malformed_signals_to_a_case_are_recorded_and_stop_not
     assert (await play.case.say("raise_concern", data={"text": "slow"})).counted
 
 
+async def test_a_cash_transfer_that_ops_terminate_starts_anew_and_finds_what_was_decided(bench: Bench) -> None:
+    play = await active(bench)
+    cash = play.stage("cash")
+    await cash.agreed("request_cash", "submit", "1")
+    await bench.client.get_workflow_handle(f"{play.case.handle.id}.cash").terminate("by ops")
+    await play.later(0.01)  # the case waits a moment before it starts the stage again
+    again = play.stage("cash")
+    assert await again.open() == ["certify_request 1"]
+    await again.agreed("certify_request", "certify", "1", actor="xx.003")
+    assert await again.open() == ["check_request 1"]
+    assert bench.effects.counted().count("request_cash submit") == 1
+
+
 async def test_a_stage_that_ops_terminate_starts_anew_and_finds_what_was_decided(bench: Bench) -> None:
     play = await in_review(bench)
     stage = play.stage("review")
