@@ -95,7 +95,7 @@ docs-check: $(VENV)/.installed-dev ## are the references what code and packs say
 	@$(BIN)/python docs/generate.py --check
 
 histories: $(VENV)/.installed-dev ## record the histories that the replay tests read (after a wanted change of a workflow)
-	@$(BIN)/python -m pytest tests/scenarios --record $(ARGS)
+	@$(BIN)/python -m pytest tests/workflows --record $(ARGS)
 
 # --- install it ------------------------------------------------------------------------------------------------------
 

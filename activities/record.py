@@ -575,8 +575,9 @@ def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Cale
         due = calendar.due(s.at, days)
     candidates = opening.candidates or ([opening.whom] if opening.kind == "give_opinion" and opening.whom else [])
     moments = list(opening.moments)
-    if opening.kind == "give_opinion" and due is not None:  # two working days later the secretary may replace a silent member
-        moments.append(Moment(at=calendar.end_of_business(calendar.add_working_days(calendar.local_date(due), 2)), does="replaceable"))
+    if opening.kind == "give_opinion" and due is not None:  # some days later the secretary may replace a silent member
+        silent = calendar.add_working_days(calendar.local_date(due), pack["review.replace_after_days"])
+        moments.append(Moment(at=calendar.end_of_business(silent), does="replaceable"))
     said = s.said
     return {
         "task": name,

@@ -152,15 +152,31 @@ def let_through(instalment: Row) -> dict[str, Decimal]:
     return cash.lower_of(lines_of(instalment["certified_lines"]), lines_of(instalment["checked_lines"]))
 
 
-async def ceiling(s: Settling, case: Row, document: Document, instalment: int, elements: list[Row]) -> Decimal | None:
-    """The most that a first request may ask; None for later ones, and while nothing is signed."""
+async def first_ceiling(s: Settling, case: Row, document: Document, elements: list[Row]) -> cash.Ceiling | None:
+    """The most that the first request may ask, and whether that is a cap; None while nothing is signed."""
     count = len(await s.db.fetch(SQL["periods_of"], case["subject"]))
-    if instalment != 1 or not count:
+    if not count:
         return None
     deferred = any(row["source"] in ("assumed", "deferred") for row in elements)
+    pack = await s.pack(subject=case["subject"])
     return cash.first_ceiling(
-        cash.need(document, 1, count), budget.totals(document).office_cash, deferred=deferred, rate=case["rate"], pack=await s.pack()
-    ).amount
+        cash.need(document, 1, count), budget.totals(document).office_cash, deferred=deferred, rate=case["rate"], pack=pack
+    )
+
+
+async def ceiling(s: Settling, case: Row, document: Document, instalment: int, elements: list[Row]) -> Decimal | None:
+    """The most that a first request may ask; None for later ones, and while nothing is signed."""
+    found = await first_ceiling(s, case, document, elements) if instalment == 1 else None
+    return found.amount if found else None
+
+
+@settles("case.activated")
+async def activated(s: Settling, event: Draft) -> None:
+    """The cap on the first request as it stands at the start, if a check of the partner is postponed; it falls away with the last of them."""
+    case = await s.case(event.subject)
+    elements = await s.db.fetch(SQL["elements_of"], case["partner_subject"])
+    found = await first_ceiling(s, case, await s.document(event.subject), elements)
+    event.data["cap"] = str(found.amount) if found and found.capped else None
 
 
 @judges("request_cash")

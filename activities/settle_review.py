@@ -42,6 +42,8 @@ async def convened(s: Settling, event: Draft) -> None:
     await _compose(s, kind, members)
     await check_approver(s, event.data.get("overall_approver", ""), members)
     event.data |= {"round": s.batch.round, "kind": kind, "quorum": rules.quorum(kind, await s.pack())}
+    if kind == "two_person":  # nobody waits for a meeting
+        s.dues["give_opinion"] = (await s.calendar()).due(s.at, (await s.pack())["review.two_person_days"])
     s.facts |= {"members": [member.person for member in members], "overall_approver": event.data.get("overall_approver")}
 
 

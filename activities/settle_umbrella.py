@@ -17,6 +17,8 @@ from schemas.names import block_id, kind_of, office_partner_programme, stage_wor
 SQL = queries("approval")
 
 SUSPENSION = "suspension"
+IN_FORCE = frozenset({"signed", "suspended"})
+"""Statuses of a PCA that will end by itself."""
 
 
 @settles("umbrella.signed", locks=("umbrella", "partner"))
@@ -61,6 +63,17 @@ async def signed(s: Settling, event: Draft) -> None:
     }
     await begin(s, event.subject)
     await tell(s, event.subject)
+
+
+@settles("case.track_set")
+async def brought(s: Settling, event: Draft) -> None:
+    """A PCA in force that the facts of its first case brought: its own workflow keeps its end from now on."""
+    case = await s.case(event.subject)
+    umbrella = await s.db.fetchrow(SQL["umbrella_of"], case["umbrella"])
+    if umbrella is None or umbrella["status"] not in IN_FORCE:
+        return
+    if await s.db.fetchval(SQL["first_under"], case["umbrella"]) == event.subject:
+        await begin(s, case["umbrella"])
 
 
 @settles("umbrella.suspended", locks=("umbrella",))

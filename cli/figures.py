@@ -16,7 +16,7 @@ from activities import read, versions
 from db import content
 from policy import budget, cash
 from policy.calendar import Calendar, periods
-from schemas.intake import Document
+from schemas.intake import Activity, Document, ManagementLine
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ async def figures(pool: asyncpg.Pool, reference: str, refused_intakes: Iterable[
     money, vetting, reviews = case["money"], case["vetting"], case["reviews"]
     texts = case["document"]["versions"]
     document = await content.document(pool, case["reference"], case["document_sha256"])
+    taken = await content.intake(pool, case["reference"])
     sums = budget.totals(document)
     clearance = next((row for row in vetting["clearances"]), None)
     types = [event["type"] for event in story if event["subject"] == f"case:{case['reference']}"]
@@ -60,6 +61,14 @@ async def figures(pool: asyncpg.Pool, reference: str, refused_intakes: Iterable[
         **{name: case[name] for name in _PLAIN},
         "rate": _rounded(case["rate"], "0.01"),
         "umbrella": case["umbrella"]["status"] if case["umbrella"] else None,
+        "pca": {name: case["umbrella"][name] for name in ("reference", "signed_on", "start_on", "end_on")} if case["umbrella"] else None,
+        "partner_type": taken.partner.type,
+        "selection": taken.selection.model_dump(mode="json"),
+        "sector": document.sector,
+        "flags": [name for name, raised in document.flags if raised],
+        "protocol": document.protocol.model_dump(mode="json") if document.protocol else None,
+        "timing": {line.id: list(line.periods) for output in document.outputs for line in output.activities},
+        "periods": _periods(story),
         "management_share": _rounded(texts[-1]["management_share"] if texts else sums.management_share, "0.1"),
         "partner_share": _rounded(sums.partner_share, "0.1"),
         "budget": _budget(document),
@@ -105,6 +114,7 @@ async def figures(pool: asyncpg.Pool, reference: str, refused_intakes: Iterable[
             for row in money["instalments"]
             if row["paid"] is not None
         ],
+        "cap": next((event["data"]["cap"] for event in story if event["type"] == "pca.case.activated.v1"), None),
         "reserved": money["reserved"],
         "anomalies": [row["kind"] for row in money["anomalies"]],
         "reports": [
@@ -171,10 +181,19 @@ def _happened(story: list[dict[str, Any]], kinds: dict[str, str], day: Callable[
     def name(event: dict[str, Any]) -> str:
         plain = event["type"].removeprefix("pca.").removesuffix(".v1")
         data = event.get("data", {})
-        said = (kinds.get(data.get("obligation", ""), ""), *(data.get(key) or "" for key in _TOLD_APART.get(plain, ())))
-        return ":".join((plain, *(word for word in said if word)))
+        kind = kinds.get(data.get("obligation", ""), "") if plain.startswith("obligation.") else ""
+        return ":".join(word for word in (plain, kind, *(data.get(key) for key in _TOLD_APART.get(plain, ()))) if word)
 
     return _grouped((name(event), day(event["at"])) for event in story if not event["type"].startswith("pca.task."))
+
+
+def _periods(story: list[dict[str, Any]]) -> list[str]:
+    """The periods of the document as it was signed or activated."""
+    found = [event["data"]["periods"] for event in story if event["type"] in _SETS_PERIODS and event.get("data", {}).get("periods")]
+    return [f"{period['start']} to {period['end']}" for period in found[-1]] if found else []
+
+
+_SETS_PERIODS = ("pca.document.signed.v1", "pca.contingency.activated.v1")
 
 
 def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
@@ -200,7 +219,8 @@ def _budget(document: Document) -> dict[str, Any]:
     """The table of the budget: of each line office cash, what of it falls into the first period, and partner cash."""
     sums = budget.totals(document)
     first = cash.plan(document, len(periods(document.start, document.end)))[0] if document.start and document.end else {}
-    lines = [*(line for output in document.outputs for line in output.activities), *document.management]
+    lines: list[Activity | ManagementLine] = [line for output in document.outputs for line in output.activities]
+    lines += document.management
     amounts = {line.id: (line.office_cash, first.get(line.id), line.partner_cash) for line in lines}
     amounts[cash.SUPPORT_COST] = (document.support_cost.amount, first.get(cash.SUPPORT_COST), Decimal(0))
     return {

@@ -305,7 +305,7 @@ STAGES: dict[str, tuple[ModuleType, str]] = {
     "Approval, signature, funds": (approval, "D"),
     "Cash transfer": (cash_transfer, "E"),
 }
-"""The parts of a case with their `Track` tables, and the section of the catalogue that their tasks stand in."""
+"""The parts of a case with their `Track` tables (where a procedure differs), and the section of the catalogue that their tasks stand in."""
 
 
 def value(given: object) -> str:
@@ -324,6 +324,8 @@ def tracks() -> str:
     standard, emergency = packs()
 
     def table_of(module: ModuleType) -> str:
+        if not hasattr(module, "TRACKS"):
+            return "One procedure for both tracks; what differs is in the packs."
         one, other = module.TRACKS["standard"], module.TRACKS["emergency"]
         rows = [(f"`{f.name}`", value(getattr(one, f.name)), value(getattr(other, f.name))) for f in dataclasses.fields(one)]
         return table(("field of `Track`", "standard", "emergency"), rows)

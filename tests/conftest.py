@@ -16,6 +16,7 @@ from activities import versions
 from db import migrate
 from db.pool import connect_pool
 from embedded.stack import Stack
+from tests.kept import Keeper
 from worker.connect import connect_temporal
 
 
@@ -82,7 +83,8 @@ async def record_database(stack: Stack) -> str:
 @pytest_asyncio.fixture(loop_scope="session")
 async def record_url(stack: Stack, record_database: str) -> str:
     """A record for one test: as it was after the versioned data were loaded, and nothing else in it."""
-    conn = await asyncpg.connect(beside(stack.admin_url, record_database))
+    Keeper.url = beside(stack.admin_url, record_database)
+    conn = await asyncpg.connect(Keeper.url)
     try:
         # a test may have broken the guards to see whether the audit notices
         for table in await conn.fetch("SELECT DISTINCT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgenabled = 'D'"):

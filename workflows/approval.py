@@ -1,7 +1,9 @@
-"""Approval and signature: somebody with the authority approves, both sides sign; the PCA beside the document where the case carries it."""
+"""Approval and signature: somebody with the authority approves, both sides sign; the PCA beside the document where the case carries it.
+
+One procedure for both tracks: days, and who approves, are the packs' to say.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -11,18 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.engine import Closing, Event, Opening, StageInput, StageOutcome
     from workflows.stage import Heard, Stage
 
-
-@dataclass(frozen=True)
-class Track:
-    """`one_sitting`: approval and both signatures are meant to be given together; nothing waits for it. The tasks are the same on both
-    tracks: who approves, a carried PCA too, is the pack's to say."""
-
-    one_sitting: bool
-
-
-STANDARD = Track(one_sitting=False)
-EMERGENCY = Track(one_sitting=True)
-TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
 APPROVES: Mapping[str, str] = MappingProxyType({"approve_document": "document", "approve_pca": "pca"})
 SIGNS: Mapping[str, str] = MappingProxyType({"sign_as_partner": "partner", "sign_for_office": "office"})

@@ -15,16 +15,14 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Track:
-    """`consolidated`: somebody weighs the opinions; else the single opinion is the recommendation (under a level of activation that unlocks
-    no single reviewer there is a committee all the same: the kind of review says it). `waits`: the case may have to wait for its partner's
-    clearance before it goes on to approval."""
+    """`waits`: the case may have to wait for its partner's clearance before it goes on to approval. Whether one opinion is the
+    recommendation is no matter of the track but of the kind of review: a level of activation may unlock no single reviewer."""
 
-    consolidated: bool
     waits: bool
 
 
-STANDARD = Track(consolidated=True, waits=False)
-EMERGENCY = Track(consolidated=False, waits=True)
+STANDARD = Track(waits=False)
+EMERGENCY = Track(waits=True)
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
 RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -148,7 +146,7 @@ class ReviewStage(Stage):
         await self.count(heard, [event], reform, closes)
 
     async def replace_silent(self, fell: Fell) -> None:
-        """Two working days after the due day the secretary may replace a silent member. Silence itself decides nothing."""
+        """Some days after the due day the secretary may replace a silent member. Silence itself decides nothing."""
         if fell.moment.does == "replaceable" and not any(t.kind == "reform_committee" for t in self.tasks.values()):
             await self.record(f"silent:{fell.task.whom}", opens=[Opening(kind="reform_committee", whom=f"silent-{fell.task.whom}")])
 

@@ -27,7 +27,7 @@ class Track:
     deferrals: frozenset[str]
 
 
-STANDARD = Track(level="full", deferrals=frozenset({"assume_high"}))
+STANDARD = Track(level="full", deferrals=frozenset())
 EMERGENCY = Track(level="emergency", deferrals=frozenset({"assume_high", "assume_low_capacity", "defer", "explain"}))
 TRACKS: Mapping[str, Track] = MappingProxyType({"standard": STANDARD, "emergency": EMERGENCY})
 
@@ -200,7 +200,7 @@ class VettingStage(Stage):
                 await self.count(heard)
 
     def postpones(self, verdict: str) -> bool:
-        return self.view.track == "emergency" and verdict in TRACKS[self.view.track].deferrals
+        return verdict in TRACKS[self.view.track].deferrals
 
     async def conclude(self, heard: Heard) -> None:
         """The partner is cleared, asked for more, or refused with every case that waits for it."""

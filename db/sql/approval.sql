@@ -10,6 +10,10 @@ SELECT * FROM element WHERE subject = $1 ORDER BY element;
 -- The PCA of a case, whole.
 SELECT * FROM umbrella WHERE subject = $1;
 
+-- name: first_under
+-- The case that came first of those under a PCA.
+SELECT subject FROM "case" WHERE umbrella = $1 ORDER BY received_at, reference LIMIT 1;
+
 -- name: vendor_of
 -- The partner as vendor, with who set the account up and who confirmed it.
 SELECT * FROM vendor WHERE subject = $1;

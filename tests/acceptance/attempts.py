@@ -12,6 +12,7 @@ from tests.activities.desk import Desk, at
 from tests.activities.test_settle_approval import approve, sign
 from tests.activities.test_settle_document import drafting, submitted
 from tests.activities.test_settle_review import MEMBERS, consolidate, convene, opinion
+from tests.kept import kept
 
 
 class _Inside(Recorder):
@@ -75,6 +76,7 @@ async def told_of(conn: asyncpg.Connection, subject: str) -> list[str]:
     return [row["type"] for row in await conn.fetch("SELECT type FROM event WHERE subject = $1 ORDER BY sequence", subject)]
 
 
+@kept
 async def in_review(desk: Desk, intake: dict[str, Any]) -> str:
     """The case of an intake like that of C1, submitted to its committee."""
     case = await drafting(desk, intake)
@@ -83,6 +85,7 @@ async def in_review(desk: Desk, intake: dict[str, Any]) -> str:
     return case
 
 
+@kept
 async def approved(desk: Desk, intake: dict[str, Any]) -> str:
     """The same, recommended by its committee and approved on the first of April."""
     case = await in_review(desk, intake)
@@ -95,6 +98,7 @@ async def approved(desk: Desk, intake: dict[str, Any]) -> str:
     return case
 
 
+@kept
 async def signed(desk: Desk, intake: dict[str, Any]) -> str:
     """The same, signed by both sides."""
     case = await approved(desk, intake)

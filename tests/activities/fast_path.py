@@ -11,6 +11,7 @@ from typing import Any
 from activities import activation, versions
 from schemas.engine import Closing, Event, Opening, Recorded, Task
 from tests.activities.desk import EXAMPLES, YES, Desk, at, facts, rules, sha
+from tests.kept import kept
 
 CASE = "case:MOZ/2026/0031"
 PARTNER = "partner:MZ:P-MZ-0031"
@@ -102,6 +103,7 @@ async def concluded(desk: Desk, partner: str, *elements: str, day: str = "2026-0
     )  # fmt: skip
 
 
+@kept
 async def cleared(desk: Desk) -> tuple[str, str]:
     case, partner = await asking(desk)
     await declared(desk, partner)
@@ -125,6 +127,7 @@ async def office(desk: Desk, actor: str, roles: list[dict[str, Any]]) -> None:
 # Drafting -------------------------------------------------------------------------------------------------------------------------
 
 
+@kept
 async def drafting(desk: Desk, **changes: Any) -> str:
     """Version 1 stored, the office's turn open; the partner is cleared with the three usual deferrals, or (with `changes` of the
     activation) only screened."""
@@ -187,6 +190,7 @@ async def submit(desk: Desk, case: str, task: Task, when: str = "2026-03-13", ow
     return await desk.decide(task, owner, "budget_owner", "accept_and_submit", at(when, "13:00"), SUBMISSION, subject=case, data=data)
 
 
+@kept
 async def submitted(desk: Desk, *, behalf: bool = True) -> str:
     """In review, accepted by the partner itself or on its behalf."""
     case = await drafting(desk)
@@ -246,6 +250,7 @@ async def opine(desk: Desk, case: str, task: Task, verdict: str = "recommend", w
     return await desk.decide(task, task.whom, "committee_member", verdict, at(when), events, subject=case, data=data, **said)
 
 
+@kept
 async def in_approval(desk: Desk, *, behalf: bool = True) -> str:
     case = await submitted(desk, behalf=behalf)
     taken(await opine(desk, case, await asked(desk, case)))
@@ -287,6 +292,7 @@ async def account(desk: Desk, when: str = "2026-03-16") -> None:
     taken(await desk.decide(second, "mz.009", "finance_officer", "confirm", at(when, "09:00"), confirmed, subject=PARTNER, data=called))
 
 
+@kept
 async def in_signature(desk: Desk, *, behalf: bool = True) -> str:
     case = await in_approval(desk, behalf=behalf)
     await account(desk)
@@ -321,6 +327,7 @@ async def sign(
     )
 
 
+@kept
 async def signed(desk: Desk, *, behalf: bool = True, **changed: Any) -> str:
     """Signed by the partner on 18 March and by the office on 19 March."""
     case = await in_signature(desk, behalf=behalf)
@@ -343,6 +350,7 @@ async def reserve(desk: Desk, case: str) -> Recorded:
     return await desk.decide(task, "mz.010", "finance_officer", "reserve", at("2026-03-19", "11:30"), [event], subject=case, data=data)
 
 
+@kept
 async def active(desk: Desk, *, behalf: bool = True) -> str:
     case = await signed(desk, behalf=behalf)
     taken(await reserve(desk, case))
@@ -393,6 +401,7 @@ async def release(
     return await desk.decide(task, actor, "authorised_officer", "release", at(when), events, subject=case, data=data)
 
 
+@kept
 async def released(desk: Desk, *, behalf: bool = True) -> str:
     case = await active(desk, behalf=behalf)
     taken(await request(desk, case))
@@ -411,6 +420,7 @@ async def bank_pays(desk: Desk, case: str, nth: int = 1, amount: str = CEILING, 
     return await desk.system(case, "cash", f"confirmed:{nth}", at(when, "12:00"), [event])
 
 
+@kept
 async def paid(desk: Desk, *, behalf: bool = True) -> str:
     case = await released(desk, behalf=behalf)
     taken(await bank_pays(desk, case))

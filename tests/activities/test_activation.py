@@ -14,6 +14,7 @@ from schemas.engine import Event, Opening
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules
 from tests.activities.fast_path import declaration, fast, in_force
+from tests.kept import kept
 
 
 async def refused(desk: Desk, **changes: Any) -> set[str]:
@@ -368,6 +369,7 @@ async def test_a_case_is_not_told_of_an_end_that_has_not_come(desk: Desk) -> Non
     assert "activation_ended" not in await desk.begin(case, "case", at("2026-03-12"))
 
 
+@kept
 async def ended(desk: Desk) -> tuple[str, Any]:
     """C3, signed; its activation has expired and the head of office is asked."""
     case = await fp.signed(desk)

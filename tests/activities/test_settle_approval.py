@@ -12,6 +12,7 @@ from schemas.engine import Event, Opening, Recorded
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_settle_review import MEMBERS, consolidate, convene, in_review, opinion
+from tests.kept import kept
 
 UMBRELLA = "umbrella:KE:P-KE-0001:KE-2023"
 PARTNER = "partner:KE:P-KE-0001"
@@ -19,6 +20,7 @@ PCA = sha("the PCA")
 REFUSAL: dict[str, Any] = {"comment": "c", "message_to_partner": "m", "reason_code": "budget"}
 
 
+@kept
 async def in_approval(desk: Desk, verdict: str = "recommend", conditions: list[dict[str, str]] | None = None) -> str:
     """The case of C1 after its committee, which recommends it (or not)."""
     case, task = await in_review(desk)
@@ -45,6 +47,7 @@ async def approve(
     return await desk.decide(task, actor, role, "approve", at(when), events, subject=case, **said)
 
 
+@kept
 async def in_signature(desk: Desk, conditions: list[dict[str, str]] | None = None) -> str:
     case = await in_approval(desk, conditions=conditions)
     first = await approve(desk, case, "document", "ke.006", "authorised_officer")
@@ -87,6 +90,7 @@ async def sign(
     return await desk.decide(task, actor or who[0], role or who[1], "sign", at(day, "12:00"), events, subject=case, data=data)
 
 
+@kept
 async def signed(desk: Desk, conditions: list[dict[str, str]] | None = None) -> str:
     """C1, signed by both sides."""
     case = await in_signature(desk, conditions)

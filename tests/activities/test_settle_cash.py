@@ -13,6 +13,7 @@ from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.test_deferrals import rated
 from tests.activities.test_settle_approval import PARTNER, UMBRELLA, in_signature, signed
+from tests.kept import kept
 
 NEED = {
     "1.1.1": "2300000.00",
@@ -46,6 +47,7 @@ async def reserve(desk: Desk, case: str, amount: str = "21000000.00", whom: str 
     return await desk.decide(task, "ke.009", "finance_officer", verdict, at("2026-04-15"), [event], subject=case, data=data)
 
 
+@kept
 async def active(desk: Desk, conditions: list[dict[str, str]] | None = None, reserved: str = "21000000.00") -> str:
     """C1, signed, funded and started."""
     case = await signed(desk, conditions)
@@ -109,6 +111,7 @@ async def release(
     return await desk.decide(task, actor, "authorised_officer", "release", at(when), events, subject=case, data=data)
 
 
+@kept
 async def released(desk: Desk) -> str:
     case = await checked(desk, await active(desk))
     done = await release(desk, case)
@@ -131,6 +134,7 @@ async def confirm(desk: Desk, case: str, reference: str = "B-1", order: str = OR
     return await desk.system(case, "cash", f"confirmed:{order}:{reference}", at("2026-06-03", "12:00"), [event])
 
 
+@kept
 async def paid(desk: Desk) -> str:
     case = await released(desk)
     await bank_says(desk, "B-1")

@@ -11,6 +11,7 @@ from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules, sha
 from tests.activities.fast_path import in_force
+from tests.kept import kept
 
 LETTER = sha("letter")
 SUBMIT = {
@@ -24,6 +25,7 @@ SUBMIT = {
 }
 
 
+@kept
 async def taken(desk: Desk, name: str = "C5") -> str:
     """The activation of C5, its partner cleared by the facts and screened."""
     await in_force(desk, "PHL-L2-2026-02")
@@ -236,6 +238,7 @@ async def signed_before(desk: Desk, case: str, ceiling: str, status: str = "sign
     )  # fmt: skip
 
 
+@kept
 async def activating(desk: Desk) -> str:
     """C5, activating a document of the record instead of one that its own facts describe."""
     await in_force(desk, "PHL-L2-2026-02")

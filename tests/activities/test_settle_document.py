@@ -8,6 +8,7 @@ from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules
 from tests.activities.test_settle_vetting import clear, cleared, conclude, vetted
+from tests.kept import kept
 
 KE = "partner:KE:P-KE-0001"
 SUBMISSION = [
@@ -16,6 +17,7 @@ SUBMISSION = [
 ]
 
 
+@kept
 async def drafting(desk: Desk, intake: dict[str, Any] | None = None) -> str:
     """The case of C1 after its clearance, version 1 stored, the office's turn open."""
     case = await vetted(desk, intake)

@@ -10,6 +10,7 @@ from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, sha
 from tests.activities.fast_path import in_force
 from tests.activities.test_deferrals import rated
+from tests.kept import afresh, kept
 
 COMPLETION = "MOZ/2026/0031:document_completion"
 DECISION = "MOZ/2026/0031:activation_end_decision:document_completion"
@@ -83,7 +84,8 @@ async def test_a_signature_that_still_waits_for_something_owes_nothing_yet(desk:
 
 async def test_a_document_with_nothing_left_out_owes_no_completion(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activities.settle_owed.documents.left_out", lambda *_: [])
-    case = await fp.signed(desk)
+    with afresh():
+        case = await fp.signed(desk)
     assert "document_completion" not in await fp.owed(desk, case)
 
 
@@ -104,7 +106,7 @@ async def unjustified(desk: Desk) -> str:
     async def without(desk: Desk, name: str = "C3", **changes: Any) -> str:
         return await desk.taken(intake | changes)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, afresh():
         patch.setattr("tests.activities.fast_path.fast", without)
         return await fp.in_signature(desk)
 
@@ -291,6 +293,7 @@ async def test_an_extension_moves_what_follows_with_it(desk: Desk) -> None:
 # Cash -----------------------------------------------------------------------------------------------------------------------------
 
 
+@kept
 async def reported_late(desk: Desk) -> str:
     """C3 paid once, not reported; the second request is in."""
     case = await fp.paid(desk)

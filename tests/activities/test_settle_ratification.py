@@ -8,6 +8,7 @@ import pytest
 from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities import fast_path as fp
 from tests.activities.desk import YES, Desk, at, rules
+from tests.kept import kept
 
 RATIFICATION = "MOZ/2026/0031:committee_ratification"
 PROGRAMME, FINANCE, MONITORING = ("mz.016", "programme", "health"), ("mz.028", "finance", "finance"), ("mz.019", "monitoring", "planning")
@@ -17,6 +18,7 @@ CONDITION = {"text": "Monthly figures are agreed.", "owner_role": "focal_point",
 Person = tuple[str, str, str]
 
 
+@kept
 async def to_ratify(desk: Desk) -> tuple[str, Task]:
     """C3, signed; the secretary is asked to name people."""
     case = await fp.signed(desk)
@@ -34,6 +36,7 @@ async def convene(desk: Desk, case: str, task: Task, members: Sequence[Person] =
     )
 
 
+@kept
 async def convened(desk: Desk) -> tuple[str, dict[str, Task]]:
     case, task = await to_ratify(desk)
     done = fp.taken(await convene(desk, case, task))
@@ -69,6 +72,7 @@ async def ratify(desk: Desk, case: str, verdict: str = "ratify", actor: str = "m
     return await desk.decide(task, actor, "overall_approver", verdict, at("2026-04-16"), [event], subject=case, **said)
 
 
+@kept
 async def spoken(desk: Desk, *verdicts: str) -> str:
     case, tasks = await convened(desk)
     for (person, _, _), verdict in zip(THREE, verdicts, strict=False):

@@ -8,6 +8,7 @@ from db import content
 from schemas.engine import Event, Opening, Recorded, Task
 from tests.activities.desk import YES, Desk, at, rules, sha
 from tests.activities.test_settle_document import drafting, standing, submitted
+from tests.kept import kept
 
 MEMBERS = [
     {"person": "ke.016", "function": "programme", "section": "health"},
@@ -18,6 +19,7 @@ MEMBERS = [
 CONDITION = {"text": "Supervision plan", "owner_role": "focal_point", "gate": "before_cash"}
 
 
+@kept
 async def in_review(desk: Desk) -> tuple[str, Task]:
     case = await drafting(desk)
     done = await submitted(desk, case)
@@ -35,6 +37,7 @@ async def convene(desk: Desk, case: str, task: Task, members: list[dict[str, str
     )
 
 
+@kept
 async def convened(desk: Desk) -> tuple[str, dict[str, Task]]:
     case, task = await in_review(desk)
     done = await convene(desk, case, task)

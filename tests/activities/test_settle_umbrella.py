@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from activities.intake import Taken, take
 from schemas.engine import Event, Recorded
-from tests.activities.desk import Desk, at, rules
+from schemas.names import case_subject
+from tests.activities.desk import Desk, at, facts, rules
 from tests.activities.test_settle_approval import UMBRELLA, in_signature, sign, signed
 
 
@@ -87,3 +89,17 @@ async def test_a_pca_for_a_programme_that_the_office_file_lacks_is_not_signed(de
     done = await sign(desk, case, "office", "2026-04-09", last=True)
     assert "unknown_programme" in rules(done.findings)
     assert (await desk.row("umbrella", UMBRELLA))["status"] == "draft"  # type: ignore[index]
+
+
+async def test_a_pca_that_the_facts_bring_has_its_end_kept_from_its_first_case_on(desk: Desk) -> None:
+    started = []
+    for number in (1, 2):
+        intake = facts("C2") | {"reference": f"BGD/2026/900{number}", "source_reference": f"U-{number}"}
+        moment = at("2026-03-01", f"0{number}:00")
+        found = await take(desk.pool, intake, at=moment)
+        assert isinstance(found, Taken), found
+        event = Event(type="case.track_set", data={"track": "standard"})
+        done = await desk.system(case_subject(found.reference), "case", "track", moment, [event])
+        assert not done.refused, done.findings
+        started.append([(start.workflow, start.input.subject) for start in done.starts])
+    assert started == [[("Umbrella", "umbrella:BD:P-BD-0317:BD-2022")], []]

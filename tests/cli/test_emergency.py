@@ -47,13 +47,13 @@ def _refused(ran: Ran, code: int, *rules: str) -> None:
 
 
 async def _declared(engine: Engine, reference: str, **changes: Any) -> str:
-    ran = await engine.process("emergency", "declare", _file(engine.folder, reference, **changes))
+    ran = await engine.pca("emergency", "declare", _file(engine.folder, reference, **changes))
     assert (ran.code, ran.out.strip()) == (0, f"{reference} declared"), ran
     return reference
 
 
 async def _row(engine: Engine, reference: str) -> dict[str, Any]:
-    listed = await engine.process("emergency", "list", "--json")
+    listed = await engine.pca("emergency", "list", "--json")
     assert listed.code == 0, listed
     return next(row for row in listed.json if row["reference"] == reference)
 
@@ -116,11 +116,11 @@ def test_a_server_that_is_not_there_is_exit_code_5(pca: Pca, command: tuple[str,
 
 async def test_an_activation_is_declared_once_however_often_it_is_said_and_listed(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-01")
-    again = await engine.process("emergency", "declare", _file(engine.folder, reference))
+    again = await engine.pca("emergency", "declare", _file(engine.folder, reference))
     assert (again.code, again.out.strip()) == (0, f"{reference} was declared already")
     row = await _row(engine, reference)
     assert (row["level"], row["state"], row["offices"]) == ("L2", "declared", ["MZ"])
-    shown = await engine.process("emergency", "list")
+    shown = await engine.pca("emergency", "list")
     assert (shown.code, shown.out.splitlines()[0].split("\t")[0]) == (0, "reference")
     assert reference in shown.out
     assert await engine.pool.fetchval("SELECT count(*) FROM activation WHERE reference = $1", reference) == 1
@@ -128,38 +128,38 @@ async def test_an_activation_is_declared_once_however_often_it_is_said_and_liste
 
 async def test_another_content_under_the_same_reference_is_refused(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-02")
-    _refused(await engine.process("emergency", "declare", _file(engine.folder, reference, document="Another")), 3, "activation_exists")
+    _refused(await engine.pca("emergency", "declare", _file(engine.folder, reference, document="Another")), 3, "activation_exists")
 
 
 async def test_everything_that_stands_against_a_declaration_is_said_at_once(engine: Engine) -> None:
     file = _file(engine.folder, "MOZ-L3-CLI-03", level="L3", declared_by="mz.001", role="focal_point", valid_to=TODAY + timedelta(days=200))
-    _refused(await engine.process("emergency", "declare", file), 3, "above_authority", "activation_too_long")
+    _refused(await engine.pca("emergency", "declare", file), 3, "above_authority", "activation_too_long")
     assert await engine.pool.fetchval("SELECT count(*) FROM activation WHERE reference = 'MOZ-L3-CLI-03'") == 0
 
 
 async def test_a_role_that_the_person_does_not_hold_and_a_period_that_has_passed_are_refused(engine: Engine) -> None:
     wrong = _file(engine.folder, "MOZ-L2-CLI-04", declared_by="mz.001")
-    _refused(await engine.process("emergency", "declare", wrong), 3, "wrong_role")
+    _refused(await engine.pca("emergency", "declare", wrong), 3, "wrong_role")
     past = _file(engine.folder, "MOZ-L2-CLI-05", valid_from=TODAY - timedelta(days=40), valid_to=TODAY - timedelta(days=10))
-    _refused(await engine.process("emergency", "declare", past), 3, "activation_lapsed")
+    _refused(await engine.pca("emergency", "declare", past), 3, "activation_lapsed")
     nowhere = _file(engine.folder, "MOZ-L2-CLI-06", offices=["ZZ"])
-    _refused(await engine.process("emergency", "declare", nowhere), 3, "unknown_office", "ZZ")
+    _refused(await engine.pca("emergency", "declare", nowhere), 3, "unknown_office", "ZZ")
 
 
 async def test_a_clock_that_nobody_knows_is_exit_code_4(engine: Engine) -> None:
-    _refused(await engine.process("emergency", "declare", _file(engine.folder, "MOZ-L2-CLI-07"), "--clock", "nowhen"), 4)
+    _refused(await engine.pca("emergency", "declare", _file(engine.folder, "MOZ-L2-CLI-07"), "--clock", "nowhen"), 4)
 
 
 async def test_it_is_renewed_forward_by_who_may_and_no_further_than_the_longest(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-08")
     later, too_late = TODAY + timedelta(days=90), TODAY + timedelta(days=400)
-    ran = await engine.process("emergency", "renew", reference, "--to", str(later), *RENEW)
+    ran = await engine.pca("emergency", "renew", reference, "--to", str(later), *RENEW)
     assert (ran.code, ran.out.strip()) == (0, f"{reference} renewed to {later}"), ran
     assert (await _row(engine, reference))["valid_to"] == str(later)
-    _refused(await engine.process("emergency", "renew", reference, "--to", str(later), *RENEW), 3, "renewal_backwards")
-    _refused(await engine.process("emergency", "renew", reference, "--to", str(too_late), *RENEW), 3, "activation_too_long")
+    _refused(await engine.pca("emergency", "renew", reference, "--to", str(later), *RENEW), 3, "renewal_backwards")
+    _refused(await engine.pca("emergency", "renew", reference, "--to", str(too_late), *RENEW), 3, "activation_too_long")
     by_another = ("--by", "mz.001", "--role", "focal_point")
-    _refused(await engine.process("emergency", "renew", reference, "--to", str(too_late), *by_another), 3, "above_authority")
+    _refused(await engine.pca("emergency", "renew", reference, "--to", str(too_late), *by_another), 3, "above_authority")
     assert (await _row(engine, reference))["valid_to"] == str(later)
 
 
@@ -168,31 +168,31 @@ async def test_an_activation_on_a_practice_clock_is_renewed_by_that_clock_and_no
 
     await practice.create(engine.pool, "cli-emergency", datetime.now(UTC))
     file = _file(engine.folder, "MOZ-L2-CLI-09")
-    assert (await engine.process("emergency", "declare", file, "--clock", "cli-emergency")).code == 0
+    assert (await engine.pca("emergency", "declare", file, "--clock", "cli-emergency")).code == 0
     end = TODAY + timedelta(days=63)
-    assert (await engine.process("clock", "advance", "cli-emergency", "--to", str(end))).code == 0
+    assert (await engine.pca("clock", "advance", "cli-emergency", "--to", str(end))).code == 0
     assert (await _row(engine, "MOZ-L2-CLI-09"))["state"] == "expired"
-    ran = await engine.process("emergency", "renew", "MOZ-L2-CLI-09", "--to", str(end + timedelta(days=10)), *RENEW)
+    ran = await engine.pca("emergency", "renew", "MOZ-L2-CLI-09", "--to", str(end + timedelta(days=10)), *RENEW)
     _refused(ran, 3, "activation_lapsed")
 
 
 async def test_a_step_aside_is_the_coordinators_and_lies_within_the_activation(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-10")
     days = ("--from", str(TODAY), "--to", str(TODAY + timedelta(days=5)))
-    _refused(await engine.process("emergency", "step-aside", reference, *days, *RENEW), 3, "above_authority")
+    _refused(await engine.pca("emergency", "step-aside", reference, *days, *RENEW), 3, "above_authority")
     outside = ("--from", str(TODAY), "--to", str(TODAY + timedelta(days=300)))
-    _refused(await engine.process("emergency", "step-aside", reference, *outside, *RENEW), 3, "above_authority", "step_aside_outside")
+    _refused(await engine.pca("emergency", "step-aside", reference, *outside, *RENEW), 3, "above_authority", "step_aside_outside")
     assert (await _row(engine, reference))["step_aside_from"] is None
 
 
 async def test_it_is_revoked_once_with_a_reason(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-11")
-    _refused(await engine.process("emergency", "revoke", reference, "--reason", " ", *RENEW), 3, "reason")
-    ran = await engine.process("emergency", "revoke", reference, "--reason", "The waters fell.", *RENEW)
+    _refused(await engine.pca("emergency", "revoke", reference, "--reason", " ", *RENEW), 3, "reason")
+    ran = await engine.pca("emergency", "revoke", reference, "--reason", "The waters fell.", *RENEW)
     assert (ran.code, ran.out.strip()) == (0, f"{reference} revoked; returned to the standard track: none"), ran
     assert (await _row(engine, reference))["state"] == "revoked"
-    _refused(await engine.process("emergency", "revoke", reference, "--reason", "again", *RENEW), 3, "activation_ended")
-    _refused(await engine.process("emergency", "renew", reference, "--to", str(TODAY + timedelta(days=70)), *RENEW), 3, "activation_lapsed")
+    _refused(await engine.pca("emergency", "revoke", reference, "--reason", "again", *RENEW), 3, "activation_ended")
+    _refused(await engine.pca("emergency", "renew", reference, "--to", str(TODAY + timedelta(days=70)), *RENEW), 3, "activation_lapsed")
 
 
 @pytest.mark.parametrize(
@@ -204,21 +204,21 @@ async def test_it_is_revoked_once_with_a_reason(engine: Engine) -> None:
     ],
 )
 async def test_an_activation_that_nobody_knows_is_exit_code_4(engine: Engine, command: tuple[str, ...]) -> None:
-    _refused(await engine.process("emergency", *command), 4, "no_activation", "pca emergency list")
+    _refused(await engine.pca("emergency", *command), 4, "no_activation", "pca emergency list")
 
 
 async def test_without_any_activation_the_list_says_so(engine: Engine) -> None:
-    ran = await engine.process("emergency", "list")
+    ran = await engine.pca("emergency", "list")
     assert (ran.code, ran.out.strip()) == (0, "no activation")
-    assert (await engine.process("emergency", "list", "--json")).json == []
+    assert (await engine.pca("emergency", "list", "--json")).json == []
 
 
 async def test_everyone_with_an_open_case_is_screened_again(engine: Engine) -> None:
     await engine.case()
-    ran = await engine.process("sanctions", "rescreen", "--json")
+    ran = await engine.pca("sanctions", "rescreen", "--json")
     assert ran.code == 0, ran
     assert (ran.json["partners"], ran.json["with_hits"]) == (1, [])
-    said = await engine.process("sanctions", "rescreen")
+    said = await engine.pca("sanctions", "rescreen")
     assert (said.code, said.out.strip()) == (0, "1 partners screened; open hits: none")
 
 

@@ -16,6 +16,7 @@ from cli.figures import differences
         ({"rounds": ["returned", "recommended"]}, {"rounds": ["returned", "recommended"]}),
         ({"payments": []}, {"payments": []}),
         ({"no_tasks": ["approve_pca"]}, {"tasks": ["office_turn"]}),
+        ({"never": ["case.suspended"]}, {"happened": {"case.received": ["2026-02-16"]}}),
     ],
 )
 def test_what_is_as_expected_gives_no_difference(expected: dict[str, Any], found: dict[str, Any]) -> None:
@@ -33,6 +34,8 @@ def test_what_is_as_expected_gives_no_difference(expected: dict[str, Any], found
         ({"payments": [{"amount": "1.00"}]}, {"payments": [{"amount": "1.00"}, {"amount": "1.00"}]}, "payments"),
         ({"rounds": ["returned", "recommended"]}, {"rounds": ["recommended", "returned"]}, "rounds"),
         ({"no_tasks": ["approve_pca"]}, {"tasks": ["approve_pca"]}, "no_tasks"),
+        ({"never": ["case.suspended"]}, {"happened": {"case.suspended": ["2026-11-16"]}}, "never"),
+        ({"happened": {"case.suspended": ["2026-11-16"]}}, {"happened": {"case.suspended": ["2026-11-17"]}}, "happened.case.suspended"),
     ],
 )
 def test_each_difference_is_named(expected: dict[str, Any], found: dict[str, Any], what: str) -> None:
