@@ -129,7 +129,6 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
         "partner_subject": row["partner_subject"],
         "office": row["office"],
         "track": row["track"] or intake.track,
-        "carried": row["carries_umbrella"],
         "umbrella": row["umbrella"],
     }
     if await conn.fetchval(OWED["not_ratified"], begin.subject):

@@ -11,7 +11,7 @@ Amounts in events are text in the document's currency. The journals follow from 
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from activities import guards
 from activities.payments import said_by_bank
@@ -23,7 +23,7 @@ from activities.view import view_of
 from db.sql import queries
 from policy import budget, cash, release
 from policy.release import ReleaseFacts
-from schemas.engine import Opening
+from schemas.engine import Block, Opening
 from schemas.intake import Document
 from schemas.names import order_number, reference_of
 from schemas.payloads import Reserve, SubmitReport, SubmitRequest
@@ -33,6 +33,9 @@ SQL = queries("cash")
 ZERO = Decimal(0)
 STANDS = ("released", "paid", "reported")
 """States of an instalment whose money was let go."""
+STOP_CASH = frozenset({"block_instalment", "suspend_cash"})
+"""Consequences of an overdue obligation that hold a payment back; another leaves only direct payment."""
+DIRECT: Literal["direct_payment_only"] = "direct_payment_only"
 REPORTED = ("submitted", "accepted")
 """States of a report that is in (PCA 8.5(c) asks for the report, not for its acceptance)."""
 
@@ -172,7 +175,7 @@ async def ceiling(s: Settling, case: Row, document: Document, instalment: int, e
 
 @settles("case.activated")
 async def activated(s: Settling, event: Draft) -> None:
-    """The cap on the first request as it stands at the start, if a check of the partner is postponed; it falls away with the last of them."""
+    """The cap on the first request as it stands at the start, while a check of the partner is postponed; it falls away with the last."""
     case = await s.case(event.subject)
     elements = await s.db.fetch(SQL["elements_of"], case["partner_subject"])
     found = await first_ceiling(s, case, await s.document(event.subject), elements)
@@ -324,6 +327,7 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
     problems = [row["whom"] for row in await s.db.fetch(SQL["open_problems"], subject) if row["whom"].split(" ")[0] != again]
     reservations = await s.db.fetch(SQL["reservations_of"], subject)
     approved = let_through(instalment)
+    owed = [row for row in await s.db.fetch(SQL["owed_now"], [subject, partner], s.at) if row["id"] not in not_ours]
     return ReleaseFacts(
         day=day,
         instalment=number,
@@ -337,7 +341,8 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
             block
             for block in (await view_of(s.db, subject)).blocks
             if (block.until is None or block.until > s.at) and block.cause not in not_ours
-        ],
+        ]
+        + [Block(id=row["id"], scope=DIRECT, cause=row["id"], since=row["due_at"]) for row in owed if DIRECT in row["consequences"]],
         office_cash=min(budget.totals(document).office_cash, authorised["amount"]) if authorised else ZERO,
         authorised_before=drawn - (instalment["released"] or ZERO) if again else drawn,
         reserved=_reserved(reservations, day),
@@ -363,9 +368,7 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
         previous_reported=all(paid in reports_in for paid in earlier_paid),
         waiver_until=max(waivers, default=None),
         unreported_period_ends=[row["end_on"] for row in reports if row["state"] not in REPORTED],
-        overdue_obligations=[
-            row["kind"] for row in await s.db.fetch(SQL["owed_now"], [subject, partner], s.at) if row["id"] not in not_ours
-        ],
+        overdue_obligations=[row["kind"] for row in owed if STOP_CASH.intersection(row["consequences"])],
         conditions_before_cash=[row["id"] for row in await s.db.fetch(SQL["open_conditions"], subject, "before_cash")],
         screening_fresh=screening.fresh,
         open_hits=len(screening.open_hits) + len(screening.true_matches),

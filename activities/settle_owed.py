@@ -101,7 +101,7 @@ async def direct_payment_only(s: Settling) -> None:
     payload, case = s.payload, await s.case()
     if not isinstance(payload, SubmitRequest) or payload.face.modality == "direct_payment":
         return
-    for row in await s.db.fetch(SQL["direct_payment_only"], case["subject"], case["umbrella"], case["partner_subject"]):
+    for row in await s.db.fetch(SQL["direct_payment_only"], case["subject"], case["umbrella"], case["partner_subject"], s.at):
         s.refuse(
             "direct_payment_only",
             f"Only direct payment is possible: {row['cause']}.",

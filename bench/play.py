@@ -40,6 +40,13 @@ from worker.connect import connect_temporal
 AT_ONCE = 6
 """How many clocks are played side by side: two cores have no use for more."""
 HORIZON = timedelta(days=900)
+OTHER_TRACK = """
+    SELECT c.reference, c.track, s.facts ->> 'track' AS asked FROM "case" c JOIN submission s USING (reference)
+    WHERE c.track <> s.facts ->> 'track'
+      AND NOT EXISTS (SELECT FROM event e WHERE e.subject = c.subject AND e.type = 'case.track_changed')
+    ORDER BY c.reference
+"""
+"""Cases that ran on another track than the one asked for, and nobody changed it."""
 
 
 MOST_OF_ONE = 4
@@ -165,6 +172,9 @@ async def _played(stack: Stack, pool: asyncpg.Pool, client: Client, partners: di
     wrong += [f"refused and not explained: {rule} ({n})" for rule, n in unexplained.items()]
     wrong += [f"stuck: {line}" for auto in autos for line in auto.stuck]
     wrong += await _workflows(client)
+    wrong += [
+        f"{row['reference']} asked for the {row['asked']} track and ran on the {row['track']} one" for row in await pool.fetch(OTHER_TRACK)
+    ]
     wrong += [f"chain: {broken}" for broken in await audit.verify(pool)]
     wrong += [f"rebuilt tables differ: {difference}" for difference in await audit.rebuild_check(pool)]
     wrong += await _ledgers(pool, stack.bank_url)

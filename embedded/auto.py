@@ -207,7 +207,7 @@ class Auto:
         office = await self.pool.fetchval(
             "SELECT body FROM versioned WHERE kind = 'office' AND name = $1 ORDER BY effective DESC LIMIT 1", row["office"]
         )
-        umbrella = await self.pool.fetchrow("SELECT reference, officers FROM umbrella WHERE subject = $1", row["umbrella"])
+        umbrella = await self.pool.fetchrow("SELECT reference, officers, carrier FROM umbrella WHERE subject = $1", row["umbrella"])
         return CaseFacts(
             row=row,
             intake=intake,
@@ -215,7 +215,7 @@ class Auto:
             office=json.loads(office) if isinstance(office, str) else office,
             pca=umbrella["reference"] if umbrella else "",
             pca_officers=list(umbrella["officers"]) if umbrella else [],
-            carried=row["carries_umbrella"],
+            carried=umbrella is not None and umbrella["carrier"] == subject,
         )
 
     async def _act(self, task: asyncpg.Record, waiting: dict[str, str], pause: float) -> bool:

@@ -73,8 +73,8 @@ SELECT id FROM obligation WHERE subject = $1 AND cases <> '{}' AND NOT $2 = ANY 
 
 -- name: owed_now
 -- Obligations of case and partner whose day has passed and whose consequence is not yet in force; evidence that is being checked counts as in time.
-SELECT o.id, o.kind FROM obligation o
+SELECT o.id, o.kind, o.due_at, o.consequences FROM obligation o
 WHERE o.subject = ANY($1::text[]) AND o.state NOT IN ('met', 'written_off', 'evidence_in') AND o.due_at < $2
-  AND o.consequences && ARRAY['block_instalment', 'suspend_cash']
+  AND o.consequences && ARRAY['block_instalment', 'suspend_cash', 'direct_payment_only']
   AND NOT EXISTS (SELECT 1 FROM block b WHERE b.cause = o.id AND b.lifted_at IS NULL)
 ORDER BY o.id;

@@ -20,7 +20,6 @@ async def test_a_case_begins_with_whose_it_is_and_the_track_it_asked_for(desk: D
         "partner_subject": KE,
         "office": "KE",
         "track": "standard",
-        "carried": True,
         "umbrella": "umbrella:KE:P-KE-0001:KE-2023",
     }
 

@@ -1008,6 +1008,16 @@ async def test_while_the_assessment_is_overdue_only_the_partners_vendors_are_pai
     fp.taken(await fp.request(desk, case, {"1.1.1": "100000.00"}, "2-return-2", "2026-07-06"))
 
 
+async def test_an_assessment_overdue_by_the_calendar_stops_the_partners_own_cash_before_its_timer_has_said_so(desk: Desk) -> None:
+    case = await fp.paid(desk)
+    fp.taken(await fp.report(desk, case))
+    assert await fp.stops(desk, fp.PARTNER) == set()
+    done = await fp.request(desk, case, {"1.1.1": "100000.00"}, "2", "2026-06-22")
+    await fp.nothing_changed(desk, case, done, "direct_payment_only")
+    direct = await fp.request(desk, case, {"1.1.1": "100000.00"}, "2-return-1", "2026-06-22", modality="direct_payment", vendor="V-1")
+    assert "direct_payment_only" not in rules(direct.findings)
+
+
 async def test_a_case_that_relied_on_nothing_postponed_is_paid_all_the_same(desk: Desk) -> None:
     case = await fp.active(desk)
     fp.taken(await fp.falls_due(desk, fp.PARTNER, (await hact(desk))["id"], "2026-06-19"))

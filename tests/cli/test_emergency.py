@@ -116,11 +116,11 @@ def test_a_server_that_is_not_there_is_exit_code_5(pca: Pca, command: tuple[str,
 
 async def test_an_activation_is_declared_once_however_often_it_is_said_and_listed(engine: Engine) -> None:
     reference = await _declared(engine, "MOZ-L2-CLI-01")
-    again = await engine.pca("emergency", "declare", _file(engine.folder, reference))
+    again = await engine.process("emergency", "declare", _file(engine.folder, reference))
     assert (again.code, again.out.strip()) == (0, f"{reference} was declared already")
     row = await _row(engine, reference)
     assert (row["level"], row["state"], row["offices"]) == ("L2", "declared", ["MZ"])
-    shown = await engine.pca("emergency", "list")
+    shown = await engine.process("emergency", "list")
     assert (shown.code, shown.out.splitlines()[0].split("\t")[0]) == (0, "reference")
     assert reference in shown.out
     assert await engine.pool.fetchval("SELECT count(*) FROM activation WHERE reference = $1", reference) == 1

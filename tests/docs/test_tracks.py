@@ -15,7 +15,9 @@ MODULES = (agreement, approval, cash_transfer, committee_review, programme_docum
 
 def test_every_field_of_every_track_table_stands_in_the_page(generate: ModuleType) -> None:
     text = generate.tracks()
-    for module in MODULES:
+    tables = [module for module in MODULES if hasattr(module, "TRACKS")]
+    assert [module for module in MODULES if module not in tables] == [approval]  # one procedure for both
+    for module in tables:
         for field in dataclasses.fields(module.Track):
             one, other = (generate.value(getattr(module.TRACKS[track], field.name)) for track in ("standard", "emergency"))
             assert f"| `{field.name}` | {one} | {other} |" in text
@@ -31,8 +33,8 @@ def test_a_task_with_other_days_on_the_other_track_stands_in_the_page(generate: 
 
 def test_the_page_changes_with_a_table(generate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     before = generate.tracks()
-    changed = dataclasses.replace(approval.EMERGENCY, **{f.name: False for f in dataclasses.fields(approval.Track)})
-    monkeypatch.setattr(approval, "TRACKS", MappingProxyType({"standard": approval.STANDARD, "emergency": changed}))
+    changed = dataclasses.replace(cash_transfer.EMERGENCY, side_by_side=False)
+    monkeypatch.setattr(cash_transfer, "TRACKS", MappingProxyType({"standard": cash_transfer.STANDARD, "emergency": changed}))
     assert generate.tracks() != before
 
 

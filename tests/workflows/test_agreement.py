@@ -563,6 +563,8 @@ async def test_invariant_9_malformed_signals_to_a_case_are_recorded_and_stop_not
 async def test_a_cash_transfer_that_ops_terminate_starts_anew_and_finds_what_was_decided(bench: Bench) -> None:
     play = await active(bench)
     cash = play.stage("cash")
+    await cash.agreed("reserve_funds", "reserve", data={"number": "F1"})
+    bench.effects.facts["cash"]["reserved"] = True
     await cash.agreed("request_cash", "submit", "1")
     await bench.client.get_workflow_handle(f"{play.case.handle.id}.cash").terminate("by ops")
     await play.later(0.01)  # the case waits a moment before it starts the stage again
