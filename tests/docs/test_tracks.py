@@ -20,7 +20,7 @@ def test_every_field_of_every_track_table_stands_in_the_page(generate: ModuleTyp
     for module in tables:
         for field in dataclasses.fields(module.Track):
             one, other = (generate.value(getattr(module.TRACKS[track], field.name)) for track in ("standard", "emergency"))
-            assert f"| `{field.name}` | {one} | {other} |" in text
+            assert f"| `{field.name}` | {one or '–'} | {other or '–'} |" in text
 
 
 def test_a_task_with_other_days_on_the_other_track_stands_in_the_page(generate: ModuleType) -> None:

@@ -572,7 +572,7 @@ async def test_a_cash_transfer_that_ops_terminate_starts_anew_and_finds_what_was
     assert await again.open() == ["certify_request 1"]
     await again.agreed("certify_request", "certify", "1", actor="xx.003")
     assert await again.open() == ["check_request 1"]
-    assert bench.effects.counted().count("request_cash submit") == 1
+    assert bench.effects.counted().count("request_cash 1 submit") == 1
 
 
 async def test_a_stage_that_ops_terminate_starts_anew_and_finds_what_was_decided(bench: Bench) -> None:
