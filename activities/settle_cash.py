@@ -160,11 +160,13 @@ async def first_ceiling(s: Settling, case: Row, document: Document, elements: li
     count = len(await s.db.fetch(SQL["periods_of"], case["subject"]))
     if not count:
         return None
-    deferred = any(row["source"] in ("assumed", "deferred") for row in elements)
-    pack = await s.pack(subject=case["subject"])
-    return cash.first_ceiling(
-        cash.need(document, 1, count), budget.totals(document).office_cash, deferred=deferred, rate=case["rate"], pack=pack
-    )
+    need, office_cash, pack = cash.need(document, 1, count), budget.totals(document).office_cash, await s.pack(subject=case["subject"])
+    return cash.first_ceiling(need, office_cash, deferred=postponed(elements), rate=case["rate"], pack=pack)
+
+
+def postponed(elements: list[Row]) -> bool:
+    """Whether a check of the partner is only assumed or deferred."""
+    return any(row["source"] in ("assumed", "deferred") for row in elements)
 
 
 async def ceiling(s: Settling, case: Row, document: Document, instalment: int, elements: list[Row]) -> Decimal | None:
@@ -178,7 +180,7 @@ async def activated(s: Settling, event: Draft) -> None:
     """The cap on the first request as it stands at the start, while a check of the partner is postponed; it falls away with the last."""
     case = await s.case(event.subject)
     elements = await s.db.fetch(SQL["elements_of"], case["partner_subject"])
-    found = await first_ceiling(s, case, await s.document(event.subject), elements)
+    found = await first_ceiling(s, case, await s.document(event.subject), elements) if postponed(elements) else None
     event.data["cap"] = str(found.amount) if found and found.capped else None
 
 

@@ -169,21 +169,23 @@ class Player:
         for play in plays:
             if play.bank:
                 await bank.behave(self.bank_url, bank.Behaviour(match=f"{play.reference}:*", **play.bank))
+        round_, spoken_to = practice.Round(self.pool, self.client, clock), None
         for act in acts:
-            await self._advance(clock, datetime.combine(act.on, act.at, zone))
+            await self._advance(round_, datetime.combine(act.on, act.at, zone), spoken_to)
+            spoken_to = None
             match act.what:
                 case Step() as step:
-                    await self._act(act.play, act.number, step)
+                    spoken_to = await self._act(act.play, act.number, step)
                 case dict() as declared:
                     await self._declare(act.play, declared, datetime.combine(act.on, act.at, zone))
                 case None:
                     await self._submit(act.play)
         until = max(play.until for play in plays)
-        await self._advance(clock, datetime.combine(until, time(23), zone))
+        await self._advance(round_, datetime.combine(until, time(23), zone), spoken_to)
 
-    async def _advance(self, clock: str, to: datetime) -> None:
+    async def _advance(self, round_: practice.Round, to: datetime, since: set[str] | None) -> None:
         """To that moment; a clock that passed it meanwhile (they run on while we are busy) stays where it is."""
-        await practice.advance(self.pool, self.client, clock, max(to, await practice.now(self.pool, clock)))
+        await round_.advance(max(to, await practice.now(self.pool, round_.name)), since)
 
     async def _submit(self, play: Play) -> None:
         taken = await doors.submit(self.pool, self.client, play.intake, clock=play.clock)
@@ -207,19 +209,20 @@ class Player:
         )
         return str(zone or "UTC")
 
-    async def _act(self, play: Play, number: int, step: Step) -> None:
+    async def _act(self, play: Play, number: int, step: Step) -> set[str] | None:
+        """The workflow that was spoken to; None where it may be any."""
         where = f"{play.case} step {number} ({step.on} {step.task or step.message or step.submit or step.load} {step.verdict})"
         if step.load:
             await self._load(play, step)
-            return
+            return None
         if step.submit:
             taken = await doors.submit(self.pool, self.client, play.message(step.submit), clock=play.clock)
             rules = [f.rule for f in taken.findings]
             if bool(step.refused) != (step.refused in rules):
                 raise PlayFailed(play.case, f"{where}: expected {step.refused or 'to be taken'}, found {rules or taken.reference}")
             self.told(play, f"{step.on:%d %b %Y}  {step.submit} refused at the door: {', '.join(rules)}")
-            return
-        answer, name = await (self._tell(play, step, number, where) if step.message else self._decide(play, step, number, where))
+            return None
+        answer, name, workflow = await (self._tell(play, step, number, where) if step.message else self._decide(play, step, number, where))
         rules = [f.rule for f in answer.findings if f.severity != "warning"]
         if step.refused and (answer.counted or step.refused not in rules):
             found = "counted" if answer.counted else rules
@@ -229,8 +232,9 @@ class Player:
             raise PlayFailed(play.case, f"{where}: expected to count, was refused: {found}")
         outcome = f"refused: {step.refused}" if step.refused else step.verdict
         self.told(play, f"{step.on:%d %b %Y}  {step.role:28} {name}  {outcome}")
+        return {workflow}
 
-    async def _decide(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str]:
+    async def _decide(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str, str]:
         task = await self._task(play, step, where)
         current = await self._document(play, step)
         data = None if step.data is None else _fill(step.data, task["whom"], current, await self._pca(play))
@@ -245,15 +249,16 @@ class Player:
             reason_code=step.reason_code,
             key=f"step-{number}",
         )
-        return answer, f"{task['kind']}{' ' + task['whom'] if task['whom'] else ''}"
+        return answer, f"{task['kind']}{' ' + task['whom'] if task['whom'] else ''}", task["workflow"]
 
-    async def _tell(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str]:
+    async def _tell(self, play: Play, step: Step, number: int, where: str) -> tuple[Answer, str, str]:
         case = await self.pool.fetchval('SELECT workflow FROM "case" WHERE reference = $1', play.reference)
         task = await self._task(play, step, where) if step.task else None
+        workflow = task["workflow"] if task else case
         answer = await doors.tell(
             self.pool,
             self.client,
-            workflow=task["workflow"] if task else case,
+            workflow=workflow,
             owner=play.reference,
             kind=step.message,
             actor=step.who,
@@ -263,7 +268,7 @@ class Player:
             task=task["id"] if task else None,
             key=f"step-{number}",
         )
-        return answer, step.message
+        return answer, step.message, workflow
 
     async def _open(self, play: Play) -> list[asyncpg.Record]:
         return await self.pool.fetch(

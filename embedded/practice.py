@@ -51,19 +51,7 @@ async def now(pool: asyncpg.Pool, name: str) -> datetime:
 
 async def advance(pool: asyncpg.Pool, client: Client, name: str, to: datetime) -> Advanced:
     """Move the clock to `to` (aware), stopping wherever something is due. Errors: `NoSuchClock`, `ClockGoesForward`."""
-    shown = await now(pool, name)
-    if to < shown - timedelta(minutes=1):
-        raise ClockGoesForward(f"the clock {name} shows {shown:%Y-%m-%d %H:%M} UTC already")
-    round_ = Round(pool, client, name)
-    stops: list[datetime] = []
-    coming = await round_.settle()
-    while coming is not None and coming < to:
-        stops.append(coming)
-        await turn(pool, name, coming)
-        coming = await round_.settle({w for w, moment in round_.due.items() if moment <= coming})
-    await turn(pool, name, to)
-    await round_.settle()
-    return Advanced(now=await now(pool, name), stops=stops)
+    return await Round(pool, client, name).advance(to)
 
 
 async def settle(pool: asyncpg.Pool, client: Client, name: str) -> datetime | None:
@@ -88,6 +76,21 @@ class Round:
         # when each workflow has something to do next; who has not been asked since the clock moved may think that it is earlier
         self.due: dict[str, datetime] = {}
         self.gone: set[str] = set()
+
+    async def advance(self, to: datetime, since: set[str] | None = None) -> Advanced:
+        """The same as `advance`. `since`: the workflows that anybody spoke to since this round was last settled; None: perhaps all."""
+        shown = await now(self.pool, self.name)
+        if to < shown - timedelta(minutes=1):
+            raise ClockGoesForward(f"the clock {self.name} shows {shown:%Y-%m-%d %H:%M} UTC already")
+        stops: list[datetime] = []
+        coming = await self.settle(since)
+        while coming is not None and coming < to:
+            stops.append(coming)
+            await turn(self.pool, self.name, coming)
+            coming = await self.settle({w for w, moment in self.due.items() if moment <= coming})
+        await turn(self.pool, self.name, to)
+        await self.settle()
+        return Advanced(now=await now(self.pool, self.name), stops=stops)
 
     async def settle(self, first: set[str] | None = None) -> datetime | None:
         """Tick `first` (all, if None) and whoever that concerns; the next due moment of all."""

@@ -95,6 +95,12 @@ class Running:
     async def outcome(self) -> StageOutcome:
         return StageOutcome.model_validate(await self.handle.result())
 
+    async def signals(self) -> list[str]:
+        """The names of the signals that came; one that comes during a workflow task is in the history only after it."""
+        await self.settled()
+        found = [e.workflow_execution_signaled_event_attributes.signal_name async for e in self.handle.fetch_history_events()]
+        return [name for name in found if name]
+
     async def state(self) -> dict[str, Any]:
         shown: dict[str, Any] = await self.handle.query("state")
         return shown

@@ -227,7 +227,7 @@ async def test_a_clearance_that_concerns_the_case_itself_is_no_reason_to_signal_
     bench.effects.hints = {"concern.raised": [play.case.handle.id]}
     assert (await play.case.say("raise_concern", data={"text": "slow"})).counted
     await play.settled()
-    names = [e.workflow_execution_signaled_event_attributes.signal_name async for e in play.case.handle.fetch_history_events()]
+    names = await play.case.signals()
     assert "look_again" not in names
 
 

@@ -136,7 +136,7 @@ async def test_the_case_is_told_when_all_is_approved(bench: Bench) -> None:
     stage = await bench.start("Approval", "approval", case=told.handle.id)
     await stage.agreed("approve_document", "approve")
     await stage.settled()
-    names = [e.workflow_execution_signaled_event_attributes.signal_name async for e in told.handle.fetch_history_events()]
+    names = await told.signals()
     assert names.count("look_again") == 1
 
 

@@ -152,6 +152,6 @@ async def test_a_second_emergency_case_is_told_of_the_same_clearance(bench: Benc
     concluded(bench)
     await stage.agreed("conclude_vetting", "clear", CONCLUSION)
     assert (await stage.outcome()).result == "concluded"
-    names = [e.workflow_execution_signaled_event_attributes.signal_name async for e in second.handle.fetch_history_events()]
+    names = await second.signals()
     assert "look_again" in names
     assert bench.effects.events().count("clearance.granted") == 1

@@ -216,7 +216,7 @@ async def test_every_case_that_waits_is_told_of_the_clearance(bench: Bench) -> N
     stage = await vetting(bench)
     await conclude(bench, stage)
     assert (await stage.outcome()).result == "concluded"
-    names = [e.workflow_execution_signaled_event_attributes.signal_name async for e in waiting.handle.fetch_history_events()]
+    names = await waiting.signals()
     assert "look_again" in names
 
 
