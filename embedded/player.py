@@ -185,7 +185,10 @@ class Player:
 
     async def _advance(self, round_: practice.Round, to: datetime, since: set[str] | None) -> None:
         """To that moment; a clock that passed it meanwhile (they run on while we are busy) stays where it is."""
-        await round_.advance(max(to, await practice.now(self.pool, round_.name)), since)
+        if to > await practice.now(self.pool, round_.name):
+            await round_.advance(to, since)
+        else:
+            await round_.settle(since)
 
     async def _submit(self, play: Play) -> None:
         taken = await doors.submit(self.pool, self.client, play.intake, clock=play.clock)

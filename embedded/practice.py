@@ -67,8 +67,8 @@ async def turn(pool: asyncpg.Pool, name: str, to: datetime) -> None:
 
 
 class Round:
-    """Ticks until nobody has anything left to do. One workflow's doing may give another something to do, so whoever wrote is asked
-    again, and so is whoever was told something; where a workflow has ended, everybody is, since its parent is about to hear of it.
+    """Ticks until nobody has anything left to do. One workflow's doing may give another something to do, so whoever was told something
+    is asked again; where a workflow has ended, its parent is, who is about to hear of it, and everybody if it did not say whom it told.
     """
 
     def __init__(self, pool: asyncpg.Pool, client: Client, name: str) -> None:
@@ -76,6 +76,7 @@ class Round:
         # when each workflow has something to do next; who has not been asked since the clock moved may think that it is earlier
         self.due: dict[str, datetime] = {}
         self.gone: set[str] = set()
+        self.ending: set[str] = set()
 
     async def advance(self, to: datetime, since: set[str] | None = None) -> Advanced:
         """The same as `advance`. `since`: the workflows that anybody spoke to since this round was last settled; None: perhaps all."""
@@ -89,7 +90,7 @@ class Round:
             await turn(self.pool, self.name, coming)
             coming = await self.settle({w for w, moment in self.due.items() if moment <= coming})
         await turn(self.pool, self.name, to)
-        await self.settle()
+        await self.settle(await self._members() - self.gone)
         return Advanced(now=await now(self.pool, self.name), stops=stops)
 
     async def settle(self, first: set[str] | None = None) -> datetime | None:
@@ -105,21 +106,28 @@ class Round:
                     return workflow, await doors.tick(self.client, workflow, self.name, offset)
 
             again: set[str] = set()
+            parents: set[str] = set()
             everybody = False
             for workflow, answer in await asyncio.gather(*(one(w) for w in sorted(todo))):
                 self.due.pop(workflow, None)
                 if answer is None:
-                    everybody |= workflow not in self.gone
+                    if workflow not in self.gone:
+                        parents.add(workflow.rpartition(".")[0])
+                        everybody |= workflow not in self.ending
                     self.gone.add(workflow)
                     continue
                 self.gone.discard(workflow)
+                self.ending.discard(workflow)
                 if answer.next is not None:
                     self.due[workflow] = answer.next
-                if answer.worked or self.gone.intersection(answer.running):
+                if answer.again:
+                    self.ending.add(workflow)
+                if answer.again or self.gone.intersection(answer.running):
                     again.add(workflow)
                 again.update(answer.told)
             members = await self._members()
-            todo = (members | again) if everybody else again  # who was told may have started so lately that it is no member yet
+            # who was told may have started so lately that it is no member yet
+            todo = again | (members if everybody else parents & members)
         return min(self.due.values(), default=None)
 
     async def _members(self) -> set[str]:

@@ -38,6 +38,7 @@ class Ticked(Tolerant):
     worked: int = 0
     told: list[str] = Field(default_factory=list, description="workflows it signalled or started since the last tick")
     running: list[str] = Field(default_factory=list, description="children it believes to run: one that has closed is news on its way")
+    again: bool = Field(default=False, description="this run ends: whoever asks again hears of the next one, or that there is none")
 
 
 class Cause(Tolerant):

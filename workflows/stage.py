@@ -637,7 +637,7 @@ class Stage:
         while self.inbox or self.odd or self.ticks:
             self._wind()
             for ticking in self.ticks:
-                ticking.answer = Ticked(worked=self._worked)
+                ticking.answer = Ticked(worked=self._worked, told=sorted(self._told), again=True)
             self.ticks, self._worked = [], 0
             if self.odd:
                 await self._record_odd()
@@ -667,7 +667,7 @@ class Stage:
         """Before continuing as new: what is in the inbox is put to the procedure's next run by asking the sender to say it again."""
         self._wind()
         for ticking in self.ticks:
-            ticking.answer = Ticked(next=self.now(), worked=self._worked + 1)
+            ticking.answer = Ticked(next=self.now(), worked=self._worked + 1, told=sorted(self._told), again=True)
         self.ticks, self._worked = [], 0
         if self.odd:
             await self._record_odd()
