@@ -48,7 +48,8 @@ async def authority(s: Settling) -> None:
     if decision is None or task is None or decision.verdict != "approve":
         return
     case, pack = await s.case(), await s.pack()
-    if case["status"] != "in_approval":
+    # a PCA may be taken over, from a case that left, when the document is approved already
+    if case["status"] not in ("in_approval", *(["in_signature"] if task["kind"] == "approve_pca" else [])):
         s.refuse("not_in_approval", f"The case is {case['status'].replace('_', ' ')}.", path="$.task", source="stages 2")
     review = await s.db.fetchrow(SQL["last_review"], case["subject"])
     s.add(
@@ -161,7 +162,9 @@ async def signing(s: Settling) -> None:
             next_step="The global emergency coordinator signs.",
         )
     objects: list[dict[str, Any]] = s.data["objects"]
-    wanted, given = await objects_to_sign(s), [item["object"] for item in objects]
+    signed = {(row["object"], row["side"]): row for row in await s.db.fetch(SQL["signatures_of"], [case["subject"], case["umbrella"]])}
+    wanted = [name for name in await objects_to_sign(s) if (name, side) not in signed]
+    given = [item["object"] for item in objects]
     for name in wanted:
         if name not in given:
             s.refuse(
@@ -175,7 +178,14 @@ async def signing(s: Settling) -> None:
     approved = {
         row["object"]: calendar.local_date(row["at"]) for row in await s.db.fetch(SQL["approvals_of"], case["subject"], s.batch.round)
     }
-    signed = {(row["object"], row["side"]): row for row in await s.db.fetch(SQL["signatures_of"], [case["subject"], case["umbrella"]])}
+    if "pca" in wanted and "pca" not in approved:  # this case has taken it over from one that left
+        s.refuse(
+            "pca_not_approved",
+            "This case carries the PCA now, and it is not approved yet.",
+            path="$.data.objects",
+            source="stages 7",
+            next_step="The head of office approves it first (approve_pca).",
+        )
     for at, item in enumerate(objects):
         path = f"$.data.objects[{at}]"
         signer = _signer(s, item)

@@ -17,7 +17,7 @@ from db.sql import queries
 from policy import transitions
 from policy.transitions import BEFORE_LAST_SIGNATURE
 from schemas.messages import CONFIDENTIAL, ContentRef
-from schemas.names import block_id, kind_of
+from schemas.names import block_id, kind_of, stage_workflow
 
 CASE = queries("case")
 SUSPENSION = "suspension"
@@ -46,6 +46,8 @@ async def status_changed(s: Settling, event: Draft) -> None:
     else:
         s.append("umbrella.carrier_changed", {"from": event.subject, "to": heir["subject"]}, subject=case["umbrella"])
         s.hint(heir["workflow"])
+        if heir["status"] in ("in_approval", "in_signature"):
+            s.hint(stage_workflow(heir["workflow"], "approval"))  # it approves and signs the PCA too
 
 
 @settles("case.track_set")

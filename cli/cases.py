@@ -340,7 +340,7 @@ def tell(
     timeout: float,
     json_: bool,
 ) -> int:
-    """Say MESSAGE (hold, resume, withdraw, suspend, ask, note ...) to case REFERENCE, with its --data.
+    """Say MESSAGE (hold, resume, withdraw, suspend, ask, note ...) to case REFERENCE, with its --data; to a PCA suspend or lift.
 
     Which messages there are, who may say them and with what data: docs/reference/messages.md.
     """
@@ -357,16 +357,17 @@ def tell(
 
     async def said() -> Answer:
         async with both(find()) as (pool, client):
-            workflow = await pool.fetchval('SELECT workflow FROM "case" WHERE reference = $1', reference)
-            if workflow is None:
-                raise _no_case(reference)
+            found = await doors.addressee(pool, reference)
+            if found is None:
+                raise stop(MISSING, "unknown_case", f"No case and no PCA {reference}.", next_step="see `pca list`")
+            workflow, owner = found
             if task is not None:
                 workflow = await pool.fetchval("SELECT workflow FROM task WHERE id = $1", task)
                 if workflow is None:
                     raise stop(MISSING, "task_unknown", f"There is no task {task}.", next_step="see `pca tasks`")
             try:
                 return await doors.tell(
-                    pool, client, workflow=workflow, owner=reference, kind=kind, actor=actor, role=role, words=words,
+                    pool, client, workflow=workflow, owner=owner, kind=kind, actor=actor, role=role, words=words,
                     reason_code=reason_code, task=task, key=mine, patience=timedelta(seconds=timeout),
                 )  # fmt: skip
             except doors.NoAnswer as error:

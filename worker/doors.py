@@ -21,7 +21,7 @@ from db import content
 from schemas.engine import Tick, Ticked
 from schemas.findings import Finding
 from schemas.messages import Answer, ContentRef, Decision, Message
-from schemas.names import task_name
+from schemas.names import office_partner_programme, owner_of, task_name, umbrella_workflow
 from schemas.tasks import CATALOGUE, MESSAGES
 
 PATIENCE = timedelta(seconds=10)
@@ -138,6 +138,16 @@ async def decide(
         **refs,
     )
     return await _say(pool, client, row["workflow"], "submit_decision", decision, decision.receipt, patience)
+
+
+async def addressee(pool: asyncpg.Pool, reference: str) -> tuple[str, str] | None:
+    """The workflow that a message to the case, or the PCA, of that reference goes to, and what its receipts begin with; None: no such."""
+    if workflow := await pool.fetchval('SELECT workflow FROM "case" WHERE reference = $1', reference):
+        return workflow, reference
+    if subject := await pool.fetchval("SELECT subject FROM umbrella WHERE reference = $1", reference):
+        _, partner, programme = office_partner_programme(subject)
+        return umbrella_workflow(partner, programme), owner_of(subject)
+    return None
 
 
 async def tell(

@@ -99,8 +99,9 @@ class CaseStage(Stage):
         self.cleared = ""  # the level of the clearance that the case has: another is asked for when its track changes
         facts = await self.begin()
         await self.set_track()
-        # where vetting runs beside, drafting begins without a clearance: it stays to be asked for
-        if not TRACKS[self.view.track].beside and not await self.vetted():
+        # where vetting runs beside, drafting begins without a clearance: it stays to be asked for, also if an activation that was
+        # revoked meanwhile has made it a standard case
+        if self.view.status != "drafting" and not TRACKS[self.view.track].beside and not await self.vetted():
             return await self.end()
         if facts.get("route") == "activation":  # of a contingency document, which was reviewed and signed when there was time
             if not self.view.ended and (await self.run_stage("approval")).result == "signed":

@@ -41,13 +41,22 @@ class ApprovalStage(Stage):
             if isinstance(heard, Heard):
                 if result := await self.answer(heard):
                     return await self.close(result)
-            elif all_signed and not self.held and not (await self.record("signed", self.signing(""))).refused:
+                continue
+            await self.take_over()
+            if set(self.state["signed"]) == SIDES and not self.held and not (await self.record("signed", self.signing(""))).refused:
                 return await self.close("signed")
 
     @property
     def objects(self) -> list[str]:
         """What is approved and signed here."""
         return ["document", "pca"] if self.state["carried"] else ["document"]
+
+    async def take_over(self) -> None:
+        """The case that carried the PCA has left and this one carries it now: it is approved here, and signed beside the document."""
+        if self.state["carried"] or not (await self.begin()).get("carried"):
+            return
+        if not (await self.record("carrier", opens=[Opening(kind="approve_pca")])).refused:
+            self.state |= {"carried": True, "again": self.state["signed"], "signed": []}  # who has signed signs the PCA too
 
     async def answer(self, heard: Heard) -> str | None:
         """The result, once there is one."""
@@ -128,12 +137,17 @@ class ApprovalStage(Stage):
         approved = [*self.state["approved"], what]
         events = [Event(type="approval.given", data={"object": what, "round": self.start.round}, take=["conditions", "deferrals_seen"])]
         opens = []
-        if complete := set(approved) == set(self.objects):
+        complete = set(approved) == set(self.objects)
+        late = complete and self.view.status == "in_signature"  # the PCA, taken over when the document was approved already
+        if late:
+            again = [kind for kind, side in SIGNS.items() if side in self.state["again"]]
+            opens = [Opening(kind=kind, whom="pca", data={"objects": ["pca"]}) for kind in again]
+        elif complete:
             events.append(Event(type="case.status_changed", data={"to": "in_signature", "trigger": "approve"}))
             opens = [Opening(kind=kind, data={"objects": self.objects}) for kind in SIGNS]
         if await self.count(heard, events, opens):
             self.state["approved"] = approved
-            if complete:
+            if complete and not late:
                 await self.nudge_case()  # funds are reserved while both sides sign
 
     async def sign(self, heard: Heard, side: str) -> str | None:

@@ -55,7 +55,7 @@ SELECT annex, sha256 FROM annex WHERE subject = $1;
 
 -- name: next_carrier
 -- The next case under a PCA that could carry it, oldest first.
-SELECT subject, workflow FROM "case"
+SELECT subject, workflow, status FROM "case"
 WHERE umbrella = $1 AND subject <> $2
   AND status IN ('received', 'vetting', 'drafting', 'in_review', 'in_approval', 'in_signature')
 ORDER BY received_at, reference LIMIT 1;

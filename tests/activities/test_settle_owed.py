@@ -298,6 +298,7 @@ async def reported_late(desk: Desk) -> str:
     """C3 paid once, not reported; the second request is in."""
     case = await fp.paid(desk)
     await rated(desk, fp.PARTNER)
+    await fp.written_off(desk, fp.PARTNER, "hact_assessment")  # overdue since the 19th: it would leave direct payment only
     fp.taken(await fp.request(desk, case, {"1.1.1": "1000000.00"}, "2", "2026-06-22"))
     return case
 
@@ -330,7 +331,6 @@ async def second(desk: Desk, case: str, when: str) -> Recorded:
         fp.taken(await fp.check(desk, case, kind, "2", when))
     for kind in ("committee_ratification", "document_completion", "first_assurance_visit"):
         await fp.written_off(desk, case, kind)
-    await fp.written_off(desk, fp.PARTNER, "hact_assessment")
     await fp.written_off(desk, fp.PARTNER, "partner_verification")
     return await fp.release(desk, case, "1000000.00", "2", when)
 

@@ -109,6 +109,21 @@ async def test_a_message_that_is_no_task_counts_and_its_effect_is_shown(engine: 
     assert (await engine.pca("show", reference, "--json")).json["overlays"]["on_hold"]
 
 
+async def test_a_pca_is_suspended_and_lifted_for_every_document_under_it(engine: Engine) -> None:
+    reference = await engine.case()
+    pca = await engine.pool.fetchval("SELECT reference FROM umbrella")
+    words = ("--comment", "c", "--message", "m", "--reason-code", "fraud")
+    ran = await engine.pca("tell", pca, "suspend", "--as", "bd.002", "--role", "partnership_manager", *words, "--data", '{"scope": "cash"}')
+    assert (ran.code, ran.out.strip()) == (0, f"counted: {pca} suspend"), ran
+    shown = (await engine.pca("show", reference, "--json")).json
+    assert [(block["scope"], block["cause"]) for block in shown["blocks"]] == [("cash", "suspension")]
+    lifted = await engine.pca("tell", pca, "lift", "--as", "bd.002", "--role", "partnership_manager", "--comment", "c")
+    assert lifted.code == 3, "the head of office lifts"
+    lifted = await engine.pca("tell", pca, "lift", "--as", "bd.008", "--role", "head_of_office", "--comment", "c", "--data", "{}")
+    assert lifted.code == 0, lifted
+    assert (await engine.pca("show", reference, "--json")).json["blocks"] == []
+
+
 async def test_a_message_that_nobody_knows_is_a_usage_error_that_names_those_there_are(engine: Engine) -> None:
     ran = await engine.pca("tell", "BGD/2026/0001", "fly", "--as", "bd.001", "--role", "focal_point")
     assert ran.code == 2

@@ -120,7 +120,8 @@ async def test_the_carrier_leaves_or_signs_and_the_pca_is_never_lost(desk: Desk,
             tuple(r)
             for r in await pool.fetch("SELECT subject, object, side FROM signature WHERE subject = ANY($1)", [umbrella, one, other])
         }
-        assert {(umbrella, "pca", "partner"), (other, "document", "partner"), (one, "document", "partner")} <= sides, seed
+        assert {(other, "document", "partner"), (one, "document", "partner")} <= sides, seed
+        assert ((umbrella, "pca", "partner") in sides) == answers["leaves"].refused, seed  # signed anew with the case that carries it now
         if answers["leaves"].refused:
             assert not answers["signs"].refused, (seed, answers)
             assert answers["signs"].left_out == [], (seed, answers["signs"].findings)
@@ -134,7 +135,7 @@ async def test_the_carrier_leaves_or_signs_and_the_pca_is_never_lost(desk: Desk,
             assert (row["status"], row["carrier"], status[one]) == ("draft", other, "withdrawn"), (seed, row)
             assert status[other] == "in_signature", seed
             if answers["second"].refused:
-                assert rules(answers["second"].findings) == {"objects_missing"}, (seed, answers["second"].findings)
+                assert rules(answers["second"].findings) == {"objects_missing", "pca_not_approved"}, seed
         end = f"{row['status']} {answers['second'].refused} {answers['second'].left_out}"
         ends[end] = ends.get(end, 0) + 1
     assert len(ends) >= 4, ends
@@ -167,3 +168,30 @@ async def test_submissions_at_one_moment_open_one_pca(desk: Desk, pool: asyncpg.
         assert carrier in {case["subject"] for case in cases if case["instrument"] == "pca_with_document"}, seed
     print(f"{runs} races, {len(table.orders)} orders, {table.waits} waits")
     await holds(pool)
+
+
+async def test_who_takes_the_pca_over_among_the_signatures_has_it_approved_and_signed_too(desk: Desk) -> None:
+    """The way of the case that inherits, without a race: nothing is signed before it is approved, and nothing is signed twice."""
+    await both_in_signature(desk)
+    first, second = "case:MOZ/2026/0031", "case:MOZ/2026/0033"
+    left = fp.taken(await withdraws(first)(desk))
+    assert set(left.look_again) == {"pca.MZ.MOZ-2026-0033", "pca.MZ.MOZ-2026-0033.approval"}
+    early = await signs(second, fp.UMBRELLA, ("pca", "document"))(desk)
+    await fp.nothing_changed(desk, second, early, "pca_not_approved")
+    fp.taken(await fp.approve(desk, second, "pca", when="2026-03-19"))
+    (task,) = await desk.open(second, "approval", at("2026-03-19", "09:00"), Opening(kind="sign_as_partner", whom="pca"))
+    event = Event(type="signature.recorded", data={"side": "partner"}, each="objects")
+    who = ("mz.p01", "partner_authorised_officer", "sign", at("2026-03-19"), [event])
+    twice = await desk.decide(task, *who, subject=second, data={"objects": await given(desk, second, ("pca", "document"), "2026-03-19")})
+    await fp.nothing_changed(desk, second, twice, "object_not_to_sign", attempts=2)
+    fp.taken(await desk.decide(task, *who, subject=second, data={"objects": await given(desk, second, ("pca",), "2026-03-19")}))
+    (task,) = await desk.open(second, "approval", at("2026-03-19", "11:00"), Opening(kind="sign_for_office", whom="again"))
+    events = [Event(type="signature.recorded", data={"side": "office"}, each="objects"), *fp.signing()]
+    data = {"objects": await given(desk, second, ("pca", "document"), "2026-03-19")}
+    done = await desk.decide(task, "mz.008", "head_of_office", "sign", at("2026-03-19", "12:00"), events, subject=second, data=data)
+    assert (done.refused, done.left_out) == (False, []), done.findings
+    assert (await desk.case(second))["status"] == "signed"
+    umbrella = await desk.row("umbrella", fp.UMBRELLA)
+    assert umbrella is not None
+    assert umbrella["status"] == "signed"
+    await holds(desk.pool)

@@ -52,6 +52,50 @@ async def test_a_carried_pca_is_approved_and_signed_beside_its_document(bench: B
     assert [d["object"] for d in bench.effects.recorded("approval.given")] == ["document", "pca"]
 
 
+async def taking_over(bench: Bench, stage: Running) -> None:
+    """The case that carried the PCA leaves; this one is told that it carries it now."""
+    bench.effects.facts["approval"] |= {"carried": True}
+    await stage.handle.signal("look_again")
+    await stage.settled()
+
+
+async def test_a_pca_taken_over_before_the_approval_is_approved_and_signed_beside_the_document(bench: Bench) -> None:
+    stage = await approval(bench)
+    await taking_over(bench, stage)
+    assert await stage.open() == ["approve_document", "approve_pca"]
+    await stage.agreed("approve_document", "approve")
+    assert await stage.open() == ["approve_pca"]
+    await stage.agreed("approve_pca", "approve")
+    for kind in ("sign_as_partner", "sign_for_office"):
+        await stage.agreed(kind, "sign", data=BOTH_SIGNED)
+    assert (await stage.outcome()).result == "signed"
+    assert "umbrella.signed" in bench.effects.events()
+
+
+@pytest.mark.parametrize("signed", [(), ("sign_as_partner",), ("sign_as_partner", "sign_for_office")], ids=len)
+async def test_a_pca_taken_over_among_the_signatures_is_approved_and_whoever_has_signed_signs_it_too(
+    bench: Bench, signed: tuple[str, ...]
+) -> None:
+    stage = await approved(bench)
+    bench.effects.left_out = {"signed"}  # the document waits for the PCA
+    for kind in signed:
+        await stage.agreed(kind, "sign", data=SIGNED)
+    await taking_over(bench, stage)
+    await taking_over(bench, stage)
+    assert [task for task in await stage.open() if task.startswith("approve")] == ["approve_pca"]
+    bench.effects.left_out = set()
+    await stage.agreed("approve_pca", "approve")
+    assert bench.effects.view.status == "in_signature"
+    left = [kind for kind in ("sign_as_partner", "sign_for_office") if kind not in signed]
+    assert await stage.open() == sorted([*left, *(f"{kind} pca" for kind in signed)])
+    for kind in signed:
+        await stage.agreed(kind, "sign", "pca", data={"objects": [{"object": "pca"}]})
+    for kind in left:
+        await stage.agreed(kind, "sign", data=BOTH_SIGNED)
+    assert (await stage.outcome()).result == "signed"
+    assert bench.effects.events()[-3:] == ["umbrella.signed", "document.signed", "case.status_changed"]
+
+
 @pytest.mark.parametrize("order", [("sign_as_partner", "sign_for_office"), ("sign_for_office", "sign_as_partner")])
 async def test_the_two_sides_sign_in_either_order(bench: Bench, order: tuple[str, str]) -> None:
     stage = await approved(bench)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.engine import Asked, CaseView, Clock
+from schemas.engine import Asked, Batch, CaseView, Clock
+from schemas.findings import Finding
 from tests.workflows import test_agreement as standard
 from tests.workflows.conftest import Bench, Play, Running
 from tests.workflows.emergency import (
@@ -306,3 +307,27 @@ async def test_a_stage_started_alone_on_the_fast_path_follows_a_view_of_the_othe
     await stage.handle.signal("case_changed", view)
     await stage.settled()
     assert await stage.open() == ["partner_turn turn-2"]
+
+
+# -- revoked before the case was on its track --------------------------------------------------------------------------------------------
+
+
+async def test_an_activation_revoked_while_the_case_was_at_the_door_leaves_a_standard_case_that_drafts_beside_its_vetting(
+    bench: Bench,
+) -> None:
+    def revoked(batch: Batch) -> list[Finding]:
+        if any(event.type == "case.track_set" for event in batch.events):
+            bench.effects.change(track="standard")  # the record returns it in the same write
+        return []
+
+    bench.effects.view, bench.effects.refuse, bench.effects.asked = fast(), revoked, [Asked(state="waiting")]
+    bench.effects.facts["review"] = {"kind": "full", "quorum": 1}
+    play = await bench.case()
+    await play.settled()
+    assert (bench.effects.view.status, bench.effects.view.track) == ("drafting", "standard")
+    assert bench.effects.needs == ["full"]
+    assert (await play.stage("document").handle.describe()).workflow_type == "ProgrammeDocument"
+    assert bench.effects.open("document") == ["office_turn turn-1"]
+    await play.case.handle.signal("look_again")
+    await play.settled()
+    assert await play.case.open() == []  # its fast track is nobody's to confirm

@@ -10,7 +10,8 @@ ON CONFLICT (subject) DO UPDATE SET reference = excluded.reference, status = 'dr
     officers = excluded.officers, account_hash = excluded.account_hash, signed_on = NULL, clock = excluded.clock;
 
 -- name: umbrella.carrier_changed
--- Keys: from, to (case subjects).
+-- Keys: from, to (case subjects). What was signed of the PCA was signed with the case that left.
+, s AS (DELETE FROM signature s USING e WHERE s.subject = e.subject)
 UPDATE umbrella u SET carrier = e.d->>'to' FROM e WHERE u.subject = e.subject;
 
 -- name: umbrella.signed
@@ -21,6 +22,7 @@ FROM e WHERE u.subject = e.subject;
 
 -- name: umbrella.cancelled
 -- Keys: none.
+, s AS (DELETE FROM signature s USING e WHERE s.subject = e.subject)
 UPDATE umbrella u SET status = 'cancelled', carrier = NULL FROM e WHERE u.subject = e.subject;
 
 -- name: umbrella.suspended
