@@ -54,13 +54,16 @@ play-300-mixed: $(VENV)/.installed-embedded ## the same with 300 rows
 
 # --- prove it --------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-all test-cold check lint fmt fmt-check types contracts compose-check docs docs-check histories
+.PHONY: test test-all test-cold races check lint fmt fmt-check types contracts compose-check docs docs-check histories
 test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for (ARGS="..." for some of them)
 	@PYTHON=$(BIN)/python COVERAGE_MIN=$(COVERAGE_MIN) COVERED="$(COVERED)" .ci/test $(ARGS)
 
 test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off
 	@$(BIN)/python -m pytest $(ARGS)
 	@PCA_TEST_CACHE=0 $(BIN)/python -m pytest tests/workflows $(ARGS)
+
+races: $(VENV)/.installed-dev ## every race on the record a thousand times (`make test`: fifty)
+	@PCA_RACES=1000 $(BIN)/python -m pytest tests/races $(ARGS)
 
 # Modules whose histories are short: with the cache off every step replays the whole history. `make test-all` takes them all.
 COLD := $(addprefix tests/workflows/test_,stage_machine.py vetting.py umbrella.py programme_document.py obligations.py)

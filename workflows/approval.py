@@ -138,7 +138,7 @@ class ApprovalStage(Stage):
         events = [Event(type="approval.given", data={"object": what, "round": self.start.round}, take=["conditions", "deferrals_seen"])]
         opens = []
         complete = set(approved) == set(self.objects)
-        late = complete and self.view.status == "in_signature"  # the PCA, taken over when the document was approved already
+        late = "again" in self.state and what == "pca" and self.view.status == "in_signature"  # taken over among the signatures
         if late:
             again = [kind for kind, side in SIGNS.items() if side in self.state["again"]]
             opens = [Opening(kind=kind, whom="pca", data={"objects": ["pca"]}) for kind in again]

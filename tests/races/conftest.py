@@ -12,7 +12,7 @@ from tests.activities.desk import Desk
 from tests.races.turns import Table
 
 RUNS = int(os.environ.get("PCA_RACES", "50"))
-"""Interleavings of each race: few enough for `make test`; PCA_RACES=1000 is asked for where there is time."""
+"""Interleavings of each race: few enough for `make test`; `make races` asks for a thousand."""
 
 
 @pytest.fixture(scope="session", autouse=True)
