@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := schemas policy db workflows activities worker embedded cli bench
+PACKAGES := schemas policy db workflows activities worker embedded api cli bench
 COVERED := policy workflows activities db
 # Per cent of branches, of each covered package by itself.
 COVERAGE_MIN ?= 95
@@ -108,13 +108,13 @@ install: $(VENV)/.installed-dev ## everything that development needs, into .venv
 # dev contains embedded, and embedded contains worker: one environment, whatever was asked for first.
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.installed-embedded $@
 
 $(VENV)/.installed-embedded: requirements/embedded.txt pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/embedded.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/embedded.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
