@@ -11,11 +11,12 @@ import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
+from activities.browse import NotUnderstood
 from activities.read import NoSuchCase
 from schemas.findings import Finding
 from worker.connect import ConnectError
@@ -93,7 +94,7 @@ def invalid(findings: Sequence[Finding]) -> Problem:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route: these problems besides those that every route may answer."""
-    always = (400, 401, 403, 404, 413, 422, 503)
+    always = (400, 401, 403, 404, 413, 415, 422, 503)
     return {
         status: {"model": Details, "description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {}}}
         for status in sorted({*always, *statuses})
@@ -121,6 +122,8 @@ def _as_problem(error: Exception) -> Problem:
             return Problem(error.status_code, kind, str(error.detail), headers=dict(error.headers or {}))
         case NotFound() | NoSuchCase():
             return not_found()
+        case NotUnderstood():
+            return invalid(error.findings)
         case NoAnswer():
             return Problem(
                 503, "no_answer", "The workflow did not answer in time. Saying the same again is safe.", headers={"Retry-After": "5"}
@@ -133,17 +136,20 @@ def _as_problem(error: Exception) -> Problem:
             return Problem(500, "unexpected", "This is a fault of ours, and has been noted.")
 
 
+async def handle(request: Request, error: Exception) -> Response:
+    """Any error as an answer, to a browser as a page; what is a fault of ours is noted."""
+    problem = _as_problem(error)
+    if problem.status >= 500:
+        log.warning("api.problem", kind=problem.kind, error=type(error).__name__, exc_info=error if problem.status == 500 else None)
+    from api.web.frame import error_page  # pages are made of what is defined here
+
+    return error_page(problem, request) or answered(problem, request)
+
+
 def install(app: FastAPI) -> None:
     """Every error of `app` becomes problem details."""
-
-    async def handle(request: Request, error: Exception) -> JSONResponse:
-        problem = _as_problem(error)
-        if problem.status >= 500:
-            log.warning("api.problem", kind=problem.kind, path=request.url.path, error=type(error).__name__, exc_info=problem.status == 500)
-        return answered(problem, request)
-
     for kind in (
-        Problem, RequestValidationError, HTTPException, NotFound, NoSuchCase, NoAnswer, ConnectError, RPCError, OSError, TimeoutError,
-        asyncpg.PostgresError, asyncpg.InterfaceError, Exception,
+        Problem, RequestValidationError, HTTPException, NotFound, NoSuchCase, NotUnderstood, NoAnswer, ConnectError, RPCError, OSError,
+        TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
     ):  # fmt: skip
         app.add_exception_handler(kind, handle)

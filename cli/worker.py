@@ -24,11 +24,12 @@ def worker() -> int:
 @click.option("--check", is_flag=True, help="Only say what is pending; exit code 2 if anything is.")
 @click.option("--json", "json_", is_flag=True, help="The answer as JSON.")
 def migrate(check: bool, json_: bool) -> int:
-    """Bring the database to the schema of this release, and load the rule packs that come with it."""
+    """Bring the database to the schema of this release, load the rule packs that come with it, and register the key of PCA_SIGNING_KEY."""
     from cli.stack import prepare
     from db import migrate as schema
 
-    url = find().database_url
+    servers = find()
+    url = servers.database_url
     asyncio.run(_reachable(url))
     if check:
         todo = schema.pending(url)
@@ -37,7 +38,7 @@ def migrate(check: bool, json_: bool) -> int:
         else:
             say(f"pending: {', '.join(todo)}" if todo else "nothing is pending")
         return INVALID if todo else DONE
-    applied = asyncio.run(prepare(url))
+    applied = asyncio.run(prepare(url, servers.signing_key))
     if json_:
         as_json({"applied": applied, "version": schema.expected_version()})
     else:

@@ -14,6 +14,9 @@ from db.events import apply, chained
 PROJECTIONS: dict[str, str] = {
     "case": "subject",
     "task": "id",
+    "awaited": 'task, "case"',
+    "inbox": "task, reader",
+    "stay": "subject, sequence",
     "decision": "subject, sequence",
     "block": "id",
     "waiting": 'subject, "case"',
@@ -24,6 +27,7 @@ PROJECTIONS: dict[str, str] = {
     "vendor": "subject",
     "umbrella": "subject",
     "activation": "subject",
+    "delegation": "id",
     "document_version": "subject, version",
     "acceptance": "subject, side",
     "annex": "subject, annex",

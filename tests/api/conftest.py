@@ -10,9 +10,12 @@ import pytest_asyncio
 from fastapi import Request
 from temporalio.client import Client
 
+from activities.settling import load_rules
 from api.app import Ground, create_app
 from api.caller import Caller, Grant
 from api.problems import Problem
+from tests.activities.desk import Desk
+from tests.signing import SIGNER
 from worker.settings import Settings
 
 
@@ -28,7 +31,7 @@ async def api(pool: asyncpg.Pool, client: Client) -> AsyncIterator[Called]:
 
     @asynccontextmanager
     async def ground() -> AsyncIterator[Ground]:
-        yield Ground(pool, client, Settings())
+        yield Ground(pool, client, Settings(), SIGNER)
 
     async def identify(request: Request) -> Caller:
         if called.caller is None:
@@ -47,8 +50,15 @@ def as_(api: Called) -> Callable[..., Called]:
     """`as_("ke.010", "KE:head_of_office", ...)` or `as_("p.1", partners=["partner:KE:..."])`: who calls from now on."""
 
     def become(actor: str, *grants: str, partners: tuple[str, ...] = (), **more: object) -> Called:
-        given = frozenset(Grant(*grant.split(":")) for grant in grants)
+        given = frozenset(Grant(*grant.split(":", 1)) for grant in grants)
         api.caller = Caller(actor, name=actor, grants=given, partners=frozenset(partners), **more)  # type: ignore[arg-type]
         return api
 
     return become
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(pool: asyncpg.Pool) -> Desk:
+    """Says to the record what people say, without a workflow; the application reads what it leaves."""
+    load_rules()
+    return await Desk(pool).opened()

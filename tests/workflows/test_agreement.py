@@ -588,3 +588,47 @@ async def test_a_stage_that_ops_terminate_starts_anew_and_finds_what_was_decided
     await play.settled()
     assert bench.effects.view.status == "in_approval"
     assert bench.effects.counted().count("prepare_review convene") == 1
+
+
+# -- what nobody said -----------------------------------------------------------------------------------------------------------------
+
+
+async def hinted(play: Play) -> list[str]:
+    """The case looks, and what it asks then."""
+    await play.case.handle.signal("look_again")
+    await play.settled()
+    return await play.case.open()
+
+
+@pytest.mark.parametrize(
+    ("fact", "what", "asked", "verdict"),
+    [
+        ("stopped", "stopped-2026-06-11", "decide_suspension stopped-2026-06-11", "keep"),
+        ("focal_point_gone", "xx.001-2", "assign_focal_point xx.001-2", "assign"),
+    ],
+)
+async def test_what_happened_around_a_case_is_decided_once(bench: Bench, fact: str, what: str, asked: str, verdict: str) -> None:
+    play = await active(bench)
+    bench.effects.facts["case"] = {fact: what}
+    assert await hinted(play) == [asked]
+    assert await hinted(play) == [asked], "asked once"
+    kind, _, whom = asked.partition(" ")
+    await play.case.agreed(kind, verdict, whom, **REASONS, data={"person": "xx.002"})
+    assert await hinted(play) == [], "decided once"
+
+
+@pytest.mark.parametrize(("fact", "what"), [("stopped", "stopped-2026-06-11"), ("focal_point_gone", "xx.001-2")])
+async def test_what_is_over_before_anybody_decides_is_asked_no_more(bench: Bench, fact: str, what: str) -> None:
+    play = await active(bench)
+    bench.effects.facts["case"] = {fact: what}
+    assert len(await hinted(play)) == 1
+    bench.effects.facts["case"] = {}
+    assert await hinted(play) == []
+    bench.effects.facts["case"] = {fact: f"{what}-again"}
+    assert len(await hinted(play)) == 1, "another time is another question"
+
+
+async def test_a_request_to_lift_is_no_question_of_a_stop_that_is_over(bench: Bench) -> None:
+    play = await active(bench)
+    assert (await play.case.say("request_lift", key="l1", data={"evidence": []})).counted
+    assert await hinted(play) == ["decide_suspension lift-l1"]
