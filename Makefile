@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := schemas policy db workflows activities worker embedded api cli bench
+PACKAGES := schemas policy db workflows activities worker embedded cli bench
 COVERED := policy workflows activities db
 # Per cent of branches, of each covered package by itself.
 COVERAGE_MIN ?= 95
@@ -54,16 +54,13 @@ play-300-mixed: $(VENV)/.installed-embedded ## the same with 300 rows
 
 # --- prove it --------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-all test-cold test-browser races check lint fmt fmt-check types contracts compose-check docs docs-check histories
+.PHONY: test test-all test-cold races check lint fmt fmt-check types contracts compose-check docs docs-check histories
 test: $(VENV)/.installed-dev ## every quick test, with the branch coverage that is asked for (ARGS="..." for some of them)
 	@PYTHON=$(BIN)/python COVERAGE_MIN=$(COVERAGE_MIN) COVERED="$(COVERED)" .ci/test $(ARGS)
 
 test-all: $(VENV)/.installed-dev ## every test, then the workflow tests again with the cache off
 	@$(BIN)/python -m pytest $(ARGS)
 	@PCA_TEST_CACHE=0 $(BIN)/python -m pytest tests/workflows $(ARGS)
-
-test-browser: $(VENV)/.installed-dev ## a case from intake to a paid instalment in headless Chromium (screenshots in .shots)
-	@$(BIN)/python -m pytest -q -m browser tests/browser $(ARGS)
 
 races: $(VENV)/.installed-dev ## every race on the record a thousand times (`make test`: fifty)
 	@PCA_RACES=1000 $(BIN)/python -m pytest tests/races $(ARGS)
@@ -128,10 +125,9 @@ $(BIN)/python:
 COMPILE = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	--universal --python-version 3.11 pyproject.toml requirements/build.in
 requirements: $(VENV)/.installed-dev ## pin again what pyproject.toml asks for (UPGRADE=1: take the newest)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) -o requirements/worker.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra embedded -o requirements/embedded.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras -o requirements/dev.txt
-	@# the smaller ones are parts of the largest: one version of each package, whatever is installed first
-	@$(COMPILE) --upgrade --constraints requirements/dev.txt --extra embedded -o requirements/embedded.txt
-	@$(COMPILE) --upgrade --constraints requirements/dev.txt -o requirements/worker.txt
 
 clean: ## remove what the tools made; .venv and .pca stay
 	@rm -rf build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 from temporalio.client import Client
 
 from activities import versions
-from activities.shared import look_again, start_shared
+from activities.shared import start_shared
 from db import content
 from db.events import Chains, body
 from db.sql import queries
@@ -34,7 +34,7 @@ AUTHORITY: Mapping[str, str] = {"L1": "head_of_office", "L2": "regional_director
 """Who declares which level (stages 9)."""
 
 RETURNS_FROM = frozenset({"received", "vetting", "drafting", "in_review"})
-"""Statuses in which a revocation, or a message, still returns a case to the standard track: it is not before its approver yet."""
+"""Statuses in which a revocation, or a message, still returns a case to the standard track: nobody has approved or signed yet."""
 
 SOURCE = "emergency procedures (SSOPW)"
 
@@ -239,25 +239,9 @@ async def step_aside(
 async def revoke(
     pool: asyncpg.Pool, reference: str, *, reason: str, actor: str, role: str, at: datetime, client: Client | None = None
 ) -> list[str]:
-    """End an activation at once. Its cases that are not before their approver yet return to the standard track; the others are decided one
-    by one (`decide_at_activation_end`). Obligations stay. Answers the references returned. Raises `ActivationRefused`.
+    """End an activation at once. Its cases that nobody has approved yet return to the standard track; the others are decided one by one
+    (`decide_at_activation_end`). Obligations stay. Answers the references returned. Raises `ActivationRefused`.
     """
-    for last in (False, False, True):
-        try:
-            returned, looks = await _revoked(pool, reference, reason, actor, role, at)
-            break
-        except asyncpg.DeadlockDetectedError:  # a case under it was declaring, and the database let the case win: nothing was written
-            if last:
-                raise
-    if client is not None:
-        for workflow in looks:
-            await look_again(client, workflow)
-    await _nudge(pool, client, reference)
-    return returned
-
-
-async def _revoked(pool: asyncpg.Pool, reference: str, reason: str, actor: str, role: str, at: datetime) -> tuple[list[str], list[str]]:
-    """The references returned, and the workflows of every case under it."""
     async with pool.acquire() as borrowed, borrowed.transaction():
         conn = cast("asyncpg.Connection", borrowed)
         row, own = await _mine(conn, reference)
@@ -284,7 +268,22 @@ async def _revoked(pool: asyncpg.Pool, reference: str, reason: str, actor: str, 
                 told = body("case.track_changed", at, changed, actor=said, stage="case", track="standard", cause=cause, clock=row["clock"])
                 await chains.append(case_subject(case["reference"]), told)
                 returned.append(case["reference"])
-    return returned, [case["workflow"] for case in cases]
+        looks = [case["workflow"] for case in cases]
+    if client is not None:
+        for workflow in looks:
+            await _look_again(client, workflow)
+    await _nudge(pool, client, reference)
+    return returned
+
+
+async def _look_again(client: Client, workflow: str) -> None:
+    from temporalio.service import RPCError, RPCStatusCode
+
+    try:
+        await client.get_workflow_handle(workflow).signal("look_again")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise  # one that has ended has nothing to look at
 
 
 async def _nudge(pool: asyncpg.Pool, client: Client | None, reference: str) -> None:

@@ -1,4 +1,4 @@
-"""A case asks for the clearance of its partner, which many cases share: granted, or entered as waiting, or refused for good.
+"""A case asks for what many cases share: granted, or entered as waiting, or refused for good.
 
 One transaction under the locks of the case and of what it asks for, so that a conclusion and a question never miss each other: either the
 question sees the conclusion, or the conclusion sees who waits. What the case's own facts say of the partner is put into the ledger
@@ -24,6 +24,7 @@ from policy import vetting
 from policy.calendar import Calendar
 from policy.pack import Pack
 from schemas.engine import Ask, Asked, Batch, Cause, Start
+from schemas.findings import Finding
 from schemas.intake import Intake
 from schemas.names import reference_of
 
@@ -42,7 +43,7 @@ async def _asked(conn: asyncpg.Connection, what: Ask) -> Asked:
     shared = await conn.fetchrow(CASE["case_row"], what.subject)
     if shared is None:
         raise CaseUnknown(what.subject)
-    subject = shared["partner_subject"]
+    subject = shared["partner_subject" if what.need == "vetting" else "umbrella"]
     chains = Chains(conn)
     await chains.lock([what.subject, subject])
     case = await conn.fetchrow(CASE["case_row"], what.subject)
@@ -50,12 +51,13 @@ async def _asked(conn: asyncpg.Connection, what: Ask) -> Asked:
     batch = Batch(
         key=f"{what.subject}:ask:{what.need}",
         subject=what.subject,
-        stage="vetting",
+        stage="vetting" if what.need == "vetting" else "case",
         at=what.at,
         clock=what.clock,
         track=(await view_of(conn, what.subject)).track,
     )
-    answer = await _vetting(Chronicle(conn, chains, batch), case, what)
+    chronicle = Chronicle(conn, chains, batch)
+    answer = await _vetting(chronicle, case, what) if what.need == "vetting" else await _umbrella(chronicle, case)
     return answer.model_copy(update={"view": await view_of(conn, what.subject)})
 
 
@@ -155,7 +157,7 @@ async def _granted_before(write: Chronicle, subject: str, intake: Intake, level:
     given = intake.partner.standing_clearance
     if given is None or given.level not in SATISFIES[level]:
         return None
-    found = vetting.clearance(*(await _book(write, subject, pack, day)), given.level)
+    found = vetting.clearance(*(await _book(write, subject, pack)), given.level)
     until = given.valid_until or found.valid_until
     if until is not None and day > until:
         return None
@@ -174,8 +176,8 @@ async def _granted_before(write: Chronicle, subject: str, intake: Intake, level:
     return given.level
 
 
-async def _book(write: Chronicle, subject: str, pack: Pack, day: date) -> tuple[tuple[str, ...], tuple[vetting.Element, ...]]:
-    book = await ledger.read(write.conn, subject, pack, day)
+async def _book(write: Chronicle, subject: str, pack: Pack) -> tuple[tuple[str, ...], tuple[vetting.Element, ...]]:
+    book = await ledger.read(write.conn, subject, pack)
     return book.required, book.lines
 
 
@@ -191,3 +193,24 @@ async def _cause(conn: asyncpg.Connection, subject: str) -> Cause:
 
 async def _start(write: Chronicle, subject: str) -> Start:
     return await vetting_start(write.conn, subject, track=write.batch.track, clock=write.batch.clock)
+
+
+# Umbrella ----------------------------------------------------------------------------------------------------------------------------
+
+
+async def _umbrella(write: Chronicle, case: Row) -> Asked:
+    """The PCA of the case: there when signed, waited for while in draft or suspended; when it is over, another one is needed."""
+    subject = case["umbrella"]
+    row = await write.conn.fetchrow(GUARDS["umbrella_row"], subject)
+    status = row["status"] if row is not None else "none"
+    waits = await write.conn.fetchval(CASE["waits"], subject, case["subject"])
+    if status in ("draft", "suspended"):
+        if not waits:
+            await write.append(subject, "waiting.entered", {"case": case["subject"], "level": "signed"})
+        return Asked(state="waiting")
+    if waits:
+        await write.append(subject, "waiting.left", {"case": case["subject"]})
+    if status == "signed":
+        return Asked(state="granted")
+    over = Finding(rule="no_pca", message=f"The PCA of this partner is {status}.", source="stages 1", next_step="A new PCA is needed.")
+    return Asked(state="refused", reason_code="eligibility", findings=[over])

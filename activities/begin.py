@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import asyncpg
 
-from activities import activation, deferrals, focal_points, ledger, reviewers, screen, versions
+from activities import activation, deferrals, ledger, reviewers, versions
 from activities.guards import SQL as GUARDS
 from activities.ledger import SQL
 from activities.record import task_of
 from activities.settle_document import SQL as DOCUMENT
 from activities.settle_document import deviations_to_clear
 from activities.settle_vetting import candidates, next_whom, vendor_needed
-from activities.view import ENDS, CaseUnknown, view_of
+from activities.view import CaseUnknown, view_of
 from db import content
 from db.sql import queries
 from policy import document as documents
@@ -28,7 +28,6 @@ from policy.pack import Pack
 from schemas.engine import BeginStage, CaseView, StageFacts, Task
 from schemas.intake import Document
 from schemas.names import kind_of, office_and_partner, office_partner_programme, reference_of
-from schemas.tasks import LIVE
 
 CASE = queries("case")
 OWED = queries("owed")
@@ -149,27 +148,9 @@ async def case(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
     rests_on = await activation.of_case(conn, begin.subject) if row["track"] == "emergency" else None
     if rests_on is not None and rests_on["state"] != "declared" and not await conn.fetchval(activation.SQL["told_ended"], begin.subject):
         facts["activation_ended"] = rests_on["reference"]
-    if row["status"] not in ENDS:
-        facts |= await _left_to_decide(conn, row, begin)
     if await conn.fetchval(OWED["convert_or_end"], begin.subject):
         facts["convert_or_end"] = "document_completion"
     return facts
-
-
-async def _left_to_decide(conn: asyncpg.Connection, case: asyncpg.Record, begin: BeginStage) -> dict[str, Any]:
-    """`stopped`: a signed case is stopped by itself, since when. `focal_point_gone`: who is focal point holds the role no more.
-
-    Neither says which hit it is: a case's tasks are seen by more people than may see that.
-    """
-    found: dict[str, Any] = {}
-    since = await conn.fetchval(CASE["stopped_by_itself"], case["partner_subject"], screen.BLOCK)
-    if since is not None and case["status"] in LIVE:
-        found["stopped"] = f"stopped-{since:%Y-%m-%d}"
-    office = await versions.office_in_force(conn, case["office"], begin.at.date())
-    calendar = Calendar.of(office, await versions.pack_in_force(conn, "standard", begin.at.date()))
-    if case["focal_point"] and not focal_points.holds(office, case["focal_point"], calendar, begin.at):
-        found["focal_point_gone"] = f"{case['focal_point']}-{office.version}"
-    return found
 
 
 # Vetting --------------------------------------------------------------------------------------------------------------------------
@@ -192,7 +173,7 @@ async def vetting(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]
         if not _served(row["level"], clearances, day) and not ledger.refusal_stands(clearances.get(row["level"]), row["since"])
     ]
     levels = sorted({row["level"] for row in asking}, key=("emergency", "full").index)
-    book = await ledger.read(conn, subject, pack, day)
+    book = await ledger.read(conn, subject, pack)
     needed: list[dict[str, Any]] = []
     for need in dict.fromkeys(need for level in levels for need in book.needs(cast("rules.Level", level), day, pack)):
         row = book.rows.get(need.element)

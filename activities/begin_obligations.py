@@ -14,7 +14,6 @@ from db.sql import queries
 from policy.calendar import Calendar
 from policy.obligations import decided_on
 from policy.pack import Pack
-from policy.review import quorum
 from schemas.engine import BeginStage, Moment
 
 SQL = queries("begin_money")
@@ -26,7 +25,7 @@ MOST = 12
 @begins("obligations")
 async def obligations(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, Any]:
     """`{open: [{id, owner_role, verifier_role, due, moments, evidence_in}], conditions: [{id, owner_role, roles, due}],
-    ratification, ratify_by, ratifiers}`: whether an emergency review waits to be ratified, by when, and by how many opinions."""
+    ratification, ratify_by}`: whether an emergency review waits to be ratified, and by when."""
     pack, calendar = await pack_and_calendar(conn, begin)
     rows = await conn.fetch(SQL["obligations"], begin.subject, MOST)
     conditions = await conn.fetch(SQL["conditions"], begin.subject, MOST)
@@ -34,7 +33,6 @@ async def obligations(conn: asyncpg.Connection, begin: BeginStage) -> dict[str, 
     return {
         "ratification": ratification is not None,
         "ratify_by": ratification["due_at"].isoformat() if ratification is not None and ratification["due_at"] else None,
-        "ratifiers": quorum("ratification", pack) if ratification is not None else None,
         "open": [
             {
                 "id": row["id"],

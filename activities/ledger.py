@@ -4,7 +4,7 @@ Shared by asking, beginning and settling, so that what a stage is told to do is 
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,7 @@ import asyncpg
 
 from db import content
 from db.sql import queries
-from policy import cash, hact, vetting
+from policy import vetting
 from policy.pack import Pack
 from schemas.intake import Intake, Partner
 from schemas.names import office_and_partner
@@ -55,37 +55,17 @@ async def intakes(conn: asyncpg.Connection, subject: str) -> list[Intake]:
     return [await content.intake(conn, row["reference"]) for row in await conn.fetch(SQL["cases_of"], subject)]
 
 
-async def planned_cash(conn: asyncpg.Connection, subject: str, pack: Pack, day: date) -> Decimal:
-    """US$ that the live and pending documents of a partner plan in one HACT year: that of `day`, or the later one that has the most.
-
-    By the periods that begin in the year; a document without dates counts whole, in the year of `day`.
-    """
-    this = hact.year(day, pack)
-    years: dict[date, Decimal] = {this[0]: Decimal(0)}
-    for case in await conn.fetch(SQL["planning"], subject):
-        document = await content.document(conn, case["reference"], case["document_sha256"])
-        start, end = case["start_on"] or document.start, case["end_on"] or document.end
-        if start is None or end is None or end < start:
-            years[this[0]] += case["office_cash_usd"]
-            continue
-        first, last = this
-        while first <= end:
-            years[first] = years.get(first, Decimal(0)) + cash.planned_between(document, start, end, first, last) / case["rate"]
-            first, last = hact.year(last + timedelta(days=1), pack)
-    return max(years.values())
-
-
-async def read(conn: asyncpg.Connection, subject: str, pack: Pack, day: date) -> Ledger:
-    """The ledger of `partner:<office>:<id>` as the rows stand on `day`."""
+async def read(conn: asyncpg.Connection, subject: str, pack: Pack) -> Ledger:
+    """The ledger of `partner:<office>:<id>` as the rows stand."""
     partner = (await latest_intake(conn, subject)).partner
     rows = {row["element"]: row for row in await conn.fetch(SQL["elements"], subject)}
     lines = [_line(row) for row in rows.values() if ":" not in row["element"]]
     flags = {name.removeprefix("flag:"): row for name, row in rows.items() if name.startswith("flag:")}
     if partner.blocked or any(row["result"] == "block" for row in flags.values()):
         lines.append(vetting.Element(element="red_flag", result="blocked"))
-    planned = await planned_cash(conn, subject, pack, day) + (partner.planned_cash_year_usd or Decimal(0))
+    planned = await conn.fetchval(SQL["planned_cash"], subject) + (partner.planned_cash_year_usd or Decimal(0))
     office, name = office_and_partner(subject)
-    rated = rows.get("hact")
+    hact = rows.get("hact")
     return Ledger(
         subject=subject,
         partner=partner,
@@ -93,7 +73,7 @@ async def read(conn: asyncpg.Connection, subject: str, pack: Pack, day: date) ->
         lines=tuple(lines),
         rows=rows,
         flags=tuple(sorted(flag for flag, row in flags.items() if row["result"] in OPEN_FLAGS)),
-        high_assumed_by_head=rated is not None and rated["source"] == "assumed" and rated["details"].get("role") == "head_of_office",
+        high_assumed_by_head=hact is not None and hact["source"] == "assumed" and hact["details"].get("role") == "head_of_office",
         pca_end=await conn.fetchval(SQL["pca_end"], office, name),
     )
 

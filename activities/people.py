@@ -1,5 +1,4 @@
-"""Who may say it: actor, role, office and dates against the office file of the day and the delegations recorded beside it, or the
-partner's people of the intake.
+"""Who may say it: actor, role, office and dates against the office file of the day, or the partner's people of the intake.
 
 The binding check of the recording transaction. It says who may act on a task or say a message at all; authority by amount, composition
 of a committee and the like are rules of the stages. Duties that exclude each other are judged here too, over everything that was decided
@@ -11,7 +10,7 @@ from datetime import date
 
 import asyncpg
 
-from activities import activation, delegations
+from activities import activation
 from activities.settling import Row, Settling
 from db import content
 from policy import delegation, segregation
@@ -83,15 +82,14 @@ def partner_roles(intakes: Sequence[Intake], actor: str) -> set[str]:
 async def who_may(s: Settling, said: Decision | Message, wanted: Collection[str], candidates: Collection[str]) -> list[Finding]:
     """Everything that stands against this person in this role. `wanted` roles may hold the functions of `schemas.tasks`."""
     if said.role in PARTNER_ROLES:
-        return [*await _partner(s, said, wanted, candidates), *_for_nobody(said)]
+        return await _partner(s, said, wanted, candidates)
     if said.role == STEP_ASIDE_ROLE and REPRESENTATIVE in wanted and await _steps_aside(s):
         wanted = {*wanted, STEP_ASIDE_ROLE}
     office = await s.office()
     found: list[Finding] = []
     holder = said.on_behalf_of or said.actor
     if said.role == SUBMITTER and SUBMITTER in wanted and kind_of(s.batch.subject) == "case":
-        found += _for_nobody(said)
-        return found if said.actor == (await s.case())["submitter"] else [*found, _wrong_role(said.actor, said.role, wanted)]
+        return [] if said.actor == (await s.case())["submitter"] else [_wrong_role(said.actor, said.role, wanted)]
     by_case = said.role in BY_CASE and holder in candidates
     if not by_case:
         found += [_unknown(name, f"Office {office.iso2}") for name in sorted({said.actor, holder}) if office.person(name) is None]
@@ -102,17 +100,11 @@ async def who_may(s: Settling, said: Decision | Message, wanted: Collection[str]
         found.append(_wrong_role(said.actor, said.role, wanted))
     if said.on_behalf_of:
         kind = s.task_row["kind"] if s.task_row is not None else ""
-        day = await s.today()
-        entries = [*office.delegations, *await delegations.accepted(s.db, office, day)]
         found += delegation.check(
-            entries, delegate=said.actor, principal=said.on_behalf_of, role=said.role, day=day, signing=kind in SIGNING
-        )
+            office.delegations,
+            delegate=said.actor, principal=said.on_behalf_of, role=said.role, day=await s.today(), signing=kind in SIGNING,
+        )  # fmt: skip
     return found + _named(holder, candidates)
-
-
-def _for_nobody(said: Decision | Message) -> list[Finding]:
-    """The partner's people, and who acts as submitter, act for themselves: only the office delegates."""
-    return delegation.check((), delegate=said.actor, principal=said.on_behalf_of, role=said.role, day=date.min) if said.on_behalf_of else []
 
 
 async def _steps_aside(s: Settling) -> bool:

@@ -1,7 +1,7 @@
 """The one write path: a batch in, an honest answer out, in one transaction.
 
-Whatever a workflow decided is settled here against the rows, under the locks of the subjects concerned: receipts, proofs, people, duties,
-the rules of the stages (`activities/settle_*.py`). Recorded is recorded whole; refused is refused with every reason, the attempt kept and
+Whatever a workflow decided is settled here against the rows, under the locks of the subjects concerned: receipts, people, duties, the
+rules of the stages (`activities/settle_*.py`). Recorded is recorded whole; refused is refused with every reason, the attempt kept and
 nothing else changed. A refusal is an answer, never an exception; an exception here is an outage or a bug, and is retried.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, cast
 import asyncpg
 from pydantic import BaseModel, ValidationError
 
-from activities import people, proof, sealed, versions
+from activities import people, versions
 from activities.moments import moments_of
 from activities.settling import Draft, Row, Settling, locks_of, rules_of_decision, rules_of_event
 from activities.view import ENDS, view_of
@@ -23,7 +23,6 @@ from db.errors import finding_of
 from db.events import Chains, body
 from policy.calendar import Calendar
 from policy.pack import Pack
-from policy.signing import unsigned
 from schemas.base import Strict
 from schemas.engine import Batch, CaseView, Decided, Moment, Opening, Recorded, Task
 from schemas.findings import Finding
@@ -65,23 +64,23 @@ async def write(conn: asyncpg.Connection, batch: Batch, chains: Chains | None = 
     await chains.lock(await _subjects(conn, batch))
     fingerprint = _fingerprint(batch)
     known = await conn.fetchrow("SELECT request_hash, response FROM receipt WHERE key = $1", batch.key)
-    if known is not None and known["request_hash"] == fingerprint:
-        return await _again(Settling(conn, batch), Recorded.model_validate(known["response"]))
-    checked = await proof.check(conn, batch)
     if known is not None:
+        if known["request_hash"] == fingerprint:
+            return await _again(Settling(conn, batch), Recorded.model_validate(known["response"]))
         reused = Finding(
             rule="key_reused",
             message="This key was used before to say something else.",
             path="$.key",
             next_step="Send it under a new key.",
         )
-        await _keep_attempt(Settling(conn, batch, checked), chains, [reused])
+        s = Settling(conn, batch)
+        await _keep_attempt(s, chains, [reused])
         return Recorded(refused=True, findings=[reused])
     if batch.unreadable:
         await _append(Settling(conn, batch), chains, Draft("message.unreadable", batch.subject, {"what": batch.unreadable}))
         answer = Recorded()
     else:
-        answer = await _settled(conn, batch, chains, checked)
+        answer = await _settled(conn, batch, chains)
     said = batch.decision or batch.message
     if said is None and (answer.refused or _nothing_happened(batch, answer)):
         return answer  # the system may try again under the same key
@@ -142,13 +141,13 @@ async def _subjects(conn: asyncpg.Connection, batch: Batch) -> set[str]:
 # Settling -------------------------------------------------------------------------------------------------------------------------
 
 
-async def _settled(conn: asyncpg.Connection, batch: Batch, chains: Chains, checked: proof.Checked) -> Recorded:
+async def _settled(conn: asyncpg.Connection, batch: Batch, chains: Chains) -> Recorded:
     before = await _view_version(conn, batch.subject)
     left_out: set[str] = set()
     waits: list[Finding] = []
     mark = chains.mark()
     while True:
-        s = Settling(conn, batch, checked, left_out=set(left_out), findings=[*batch.refused, *checked.findings])
+        s = Settling(conn, batch, left_out=set(left_out), findings=[*batch.refused])
         try:
             async with conn.transaction():
                 return await _once(s, chains, before, waits)
@@ -167,7 +166,7 @@ async def _settled(conn: asyncpg.Connection, batch: Batch, chains: Chains, check
     chains.reset(mark)
     findings = _each_once(s.findings)
     if batch.decision or batch.message:
-        await _keep_attempt(Settling(conn, batch, checked, s.task_row), chains, findings)
+        await _keep_attempt(Settling(conn, batch, task_row=s.task_row), chains, findings)
     return Recorded(refused=True, findings=findings)
 
 
@@ -313,8 +312,6 @@ async def _decision(s: Settling, decision: Decision) -> _Texts:
         names = ", ".join(sorted(kind.verdicts_on(track)))
         s.refuse("wrong_verdict", f"{kind.name} takes {names}; not {decision.verdict}.", path="$.verdict", source="casebook 1")
         return _Texts()
-    if decision.proof is None:
-        s.findings += unsigned(await s.pack(), role=decision.role, task=kind.name)
     wanted = verdict.roles or row["roles"]
     s.findings += await people.who_may(s, decision, wanted, row["candidates"])
     texts = await _texts(s, decision, verdict.comment, verdict.message, kind.sealed)
@@ -346,8 +343,6 @@ async def _message(s: Settling, message: Message) -> _Texts:
             "not_allowed", f"{message.kind} is possible {spec.when}; the case is {status}.", path="$.kind", source="stages.md 2",
             next_step="See `pca show`.",
         )  # fmt: skip
-    if message.proof is None:
-        s.findings += unsigned(await s.pack(), role=message.role, message=spec.name)
     s.findings += await people.who_may(s, message, wanted, candidates)
     texts = await _texts(s, message, spec.comment, spec.message, spec.sealed)
     await _payload(s, message, spec.model, spec.sealed)
@@ -413,24 +408,19 @@ async def _payload(s: Settling, said: Decision | Message, model: type[Strict], s
     s.data = s.payload.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _opaque(name: str) -> str:
-    """The name of a task, of a receipt or of a write as others may see it: its hash, where it names something that is closed to them."""
-    return sha256(name) if any(kind in name for kind in sealed.KINDS) else name
-
-
 # Appending ------------------------------------------------------------------------------------------------------------------------
 
 
 async def body_of(s: Settling, draft: Draft) -> dict[str, Any]:
     """The whole event as the chain holds it."""
     batch, said = s.batch, s.said
-    kind, what = "timer", batch.key
+    cause = {"kind": "timer", "id": batch.key}
     if batch.decision:
-        kind, what = "decision", batch.decision.receipt
+        cause = {"kind": "decision", "id": batch.decision.receipt}
     elif batch.message:
-        kind = "message"
+        cause = {"kind": "message", "id": batch.key}
     elif batch.cause.task:
-        kind, what = "event", batch.cause.task
+        cause = {"kind": "event", "id": batch.cause.task}
     return body(
         draft.type,
         batch.at,
@@ -440,7 +430,7 @@ async def body_of(s: Settling, draft: Draft) -> dict[str, Any]:
         round=batch.round,
         track=batch.track,
         pack=await _pack_named(s),
-        cause={"kind": kind, "id": _opaque(what)},
+        cause=cause,
         clock=batch.clock,
     )
 
@@ -480,7 +470,8 @@ def _attempt(s: Settling, texts: _Texts) -> dict[str, Any]:
         "whom": name.whom if name else "",
         "verdict": decision.verdict,
         "key": decision.key,
-        **s.checked.told,
+        # true only where the record itself has verified the proof; no signing keys are known yet
+        "signed": False,
         "reason_code": decision.reason_code,
         **texts.model_dump(),
     }
@@ -490,14 +481,7 @@ async def _count(s: Settling, chains: Chains, texts: _Texts) -> None:
     """The decision or message takes effect; a decision closes its task."""
     decision, message = s.batch.decision, s.batch.message
     if message is not None:
-        data = {
-            "kind": message.kind,
-            "key": message.key,
-            "task": message.task,
-            "reason_code": message.reason_code,
-            **s.checked.told,
-            **texts.model_dump(),
-        }
+        data = {"kind": message.kind, "key": message.key, "task": message.task, "reason_code": message.reason_code, **texts.model_dump()}
         await _append(s, chains, Draft("message.counted", s.batch.subject, data))
     if decision is not None:
         await _append(s, chains, Draft("decision.counted", s.batch.subject, _attempt(s, texts)))
@@ -521,7 +505,7 @@ async def _keep_attempt(s: Settling, chains: Chains, findings: list[Finding]) ->
         await _append(s, chains, Draft("decision.refused", s.batch.subject, {**_attempt(s, texts), "rules": rules}))
     else:
         assert message is not None  # nothing else is attempted
-        data = {"kind": message.kind, "key": message.key, "task": message.task, **s.checked.told, "rules": rules}
+        data = {"kind": message.kind, "key": message.key, "task": message.task, "rules": rules}
         await _append(s, chains, Draft("message.refused", s.batch.subject, data))
 
 
@@ -594,9 +578,6 @@ def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Cale
     if opening.kind == "give_opinion" and due is not None:  # some days later the secretary may replace a silent member
         silent = calendar.add_working_days(calendar.local_date(due), pack["review.replace_after_days"])
         moments.append(Moment(at=calendar.end_of_business(silent), does="replaceable"))
-    if opening.kind == "provide_vetting_information" and due is not None:  # without an answer, the file is concluded on
-        silent = calendar.add_working_days(calendar.local_date(due), pack["vetting.information_grace_days"])
-        moments.append(Moment(at=calendar.end_of_business(silent), does="on_file"))
     said = s.said
     return {
         "task": name,
@@ -612,7 +593,7 @@ def _opened(s: Settling, name: str, opening: Opening, pack: Pack, calendar: Cale
         "data": opening.data,
         "cases": cases,
         "opened_by": said.actor if said else s.batch.cause.actor,
-        "opened_from": _opaque((said.task or "") if said else s.batch.cause.task),
+        "opened_from": (said.task or "") if said else s.batch.cause.task,
         "due_at": due.astimezone(UTC).isoformat() if due else None,
         "moments": [moment.model_dump(mode="json") for moment in moments],
     }

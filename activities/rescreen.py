@@ -10,9 +10,10 @@ from typing import cast
 
 import asyncpg
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.screen import screen
-from activities.shared import look_again, start_shared
+from activities.shared import start_shared
 from db.sql import queries
 from schemas.engine import Screen
 
@@ -44,5 +45,13 @@ async def rescreen(pool: asyncpg.Pool, client: Client, *, clock: str | None = No
         for start in found.starts:
             await start_shared(pool, client, start)
         for case in await pool.fetch(SQL["live_cases"], row["partner_subject"]):
-            await look_again(client, case["workflow"])
+            await _look_again(client, case["workflow"])
     return Rescreened(len(rows), tuple(hit))
+
+
+async def _look_again(client: Client, workflow: str) -> None:
+    try:
+        await client.get_workflow_handle(workflow).signal("look_again")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise  # one that has ended has nothing to look at

@@ -54,7 +54,6 @@ async def _screened(conn: asyncpg.Connection, what: Screen) -> Screened:
         open_hits=list(standing.open_hits),
         second=await _second(conn, subject, standing.open_hits, pack),
         starts=[await vetting_start(conn, subject, track=pack.track, clock=what.clock)] if new and what.trigger != "vetting" else [],
-        look_again=[case["workflow"] for case in await conn.fetch(SQL["live_cases"], subject)] if new else [],
         view=await view_of(conn, what.subject) if kind_of(what.subject) == "case" else None,
     )
 

@@ -234,12 +234,7 @@ async def advice(s: Settling) -> None:
     stops = await _named(s) or await _suspensions(s)
     codes = await s.db.fetch(CASE["codes_of"], stops)
     if not codes:
-        s.refuse(
-            "block_named",
-            "No suspension of this case stands that could be lifted.",
-            source="transition table",
-            next_step="A stop of its partner ends when the hit is disposed of.",
-        )
+        s.refuse("block_named", "No suspension stands that could be lifted.", source="transition table")
     confidential = sorted({row["reason_code"] for row in codes} & CONFIDENTIAL)
     if confidential and not await s.db.fetchval(CASE["advised"], s.batch.subject, stops):
         s.refuse(

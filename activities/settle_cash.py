@@ -300,22 +300,6 @@ async def returned(s: Settling, event: Draft) -> None:
         event.data["reason_code"] = s.said.reason_code if s.said else None
 
 
-async def stops(s: Settling, case: Row) -> tuple[list[Block], list[Row]]:
-    """What stops the cash of a case at this moment: the blocks in force on it, its PCA and its partner, and what is overdue by the calendar
-    and has not stopped anything yet (of which an assessment leaves only direct payment). Not what only other cases relied on.
-    """
-    subject, partner = case["subject"], case["partner_subject"]
-    others = {row["id"] for row in await s.db.fetch(SQL["not_relied_on"], partner, subject)}
-    owed = [row for row in await s.db.fetch(SQL["owed_now"], [subject, case["umbrella"], partner], s.at) if row["id"] not in others]
-    blocks = [
-        block
-        for block in (await view_of(s.db, subject)).blocks
-        if (block.until is None or block.until > s.at) and block.cause not in others
-    ]
-    late = [Block(id=row["id"], scope=DIRECT, cause=row["id"], since=row["due_at"]) for row in owed if DIRECT in row["consequences"]]
-    return blocks + late, owed
-
-
 # Release and payment orders -------------------------------------------------------------------------------------------------------
 
 
@@ -341,10 +325,11 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
     stands = instalment["state"] in STANDS
     drawn = authorised["drawn"] if authorised else ZERO
     number = instalment["instalment"]
+    not_ours = {row["id"] for row in await s.db.fetch(SQL["not_relied_on"], partner, subject)}  # what other cases relied on alone
     problems = [row["whom"] for row in await s.db.fetch(SQL["open_problems"], subject) if row["whom"].split(" ")[0] != again]
     reservations = await s.db.fetch(SQL["reservations_of"], subject)
     approved = let_through(instalment)
-    blocks, owed = await stops(s, case)
+    owed = [row for row in await s.db.fetch(SQL["owed_now"], [subject, partner], s.at) if row["id"] not in not_ours]
     return ReleaseFacts(
         day=day,
         instalment=number,
@@ -354,7 +339,12 @@ async def release_facts(s: Settling, instalment: Row, amount: Decimal, *, again:
         umbrella_status=umbrella["status"] if umbrella else "missing",
         document_status=case["status"],
         under_notice=case["under_notice"],
-        blocks=blocks,
+        blocks=[
+            block
+            for block in (await view_of(s.db, subject)).blocks
+            if (block.until is None or block.until > s.at) and block.cause not in not_ours
+        ]
+        + [Block(id=row["id"], scope=DIRECT, cause=row["id"], since=row["due_at"]) for row in owed if DIRECT in row["consequences"]],
         office_cash=min(budget.totals(document).office_cash, authorised["amount"]) if authorised else ZERO,
         authorised_before=drawn - (instalment["released"] or ZERO) if again else drawn,
         reserved=_reserved(reservations, day),

@@ -101,11 +101,10 @@ async def direct_payment_only(s: Settling) -> None:
     payload, case = s.payload, await s.case()
     if not isinstance(payload, SubmitRequest) or payload.face.modality == "direct_payment":
         return
-    blocks, _ = await transfers.stops(s, case)
-    for cause in sorted({block.cause for block in blocks if block.scope == transfers.DIRECT}):
+    for row in await s.db.fetch(SQL["direct_payment_only"], case["subject"], case["umbrella"], case["partner_subject"], s.at):
         s.refuse(
             "direct_payment_only",
-            f"Only direct payment is possible: {cause}.",
+            f"Only direct payment is possible: {row['cause']}.",
             path="$.data.face.modality",
             source="PCA 8.9(b)",
             next_step="Request direct payment, or wait until the assessment is done.",

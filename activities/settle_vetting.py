@@ -126,7 +126,7 @@ async def element_recorded(s: Settling, event: Draft) -> None:
         if data.get(name) and data[name] > day:  # before anything is computed from it
             s.refuse("date_in_future", f"{data[name]} is in the future.", path=f"$.data.{name}", next_step="Correct the date.")
             return
-    pca_end = (await ledger.read(s.db, s.batch.subject, pack, day)).pca_end
+    pca_end = (await ledger.read(s.db, s.batch.subject, pack)).pca_end
     outcome = vetting.record(kind, s.decision.verdict, data, day, pack, pca_end=pca_end)
     s.add(*outcome.findings)
     if outcome.element is None:
@@ -181,7 +181,7 @@ async def information_provided(s: Settling, event: Draft) -> None:
     if event.data.get("verdict") != "provide":
         return
     pack, day = await s.pack(), await s.today()
-    book = await ledger.read(s.db, s.batch.subject, pack, day)
+    book = await ledger.read(s.db, s.batch.subject, pack)
     for need in book.needs("full", day, pack):
         if need.state in ("negative", "expired") and need.task in CATALOGUE and need.element not in vetting.OF_THE_MOMENT:
             s.open(Opening(kind=need.task, whom=await next_whom(s.db, s.batch.subject, need.task), candidates=candidates(need.task, book)))
@@ -220,7 +220,7 @@ async def granted(s: Settling, event: Draft) -> None:
         return
     pack, day = await s.pack(), await s.today()
     level = event.data["level"]
-    book = await ledger.read(s.db, s.batch.subject, pack, day)
+    book = await ledger.read(s.db, s.batch.subject, pack)
     standing = await screening_of(s.db, s.batch.subject, s.at, pack)
     deferring = [item["element"] for item in s.data.get("deferrals", [])]
     for element in deferring if level == "full" else ():

@@ -25,7 +25,6 @@ from typing import Any
 import asyncpg
 
 from activities import versions
-from activities.proof import Checked
 from db import content
 from policy.calendar import Calendar
 from policy.pack import Pack
@@ -112,8 +111,6 @@ class Settling:
 
     db: asyncpg.Connection
     batch: Batch
-    checked: Checked = field(default_factory=Checked)
-    """What the record found of the proof that came with the decision or message."""
     task_row: Row | None = None
     """The row of the task that the decision is about."""
     payload: Strict | None = None

@@ -7,7 +7,6 @@ later sends it the empty signal `look_again`. Nothing here reads or writes what 
 import asyncpg
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from schemas.engine import Start
 from schemas.search_attributes import PCA_COUNTRY, PCA_PARTNER, PCA_REF, PCA_STAGE, PCA_TRACK
@@ -31,15 +30,6 @@ def search_attributes(start: Start) -> TypedSearchAttributes:
             # an umbrella's subject ends with its programme; partner ids may hold colons themselves
             pairs.append(SearchAttributePair(PCA_PARTNER, rest.rpartition(":")[0] if kind == "umbrella" else rest))
     return TypedSearchAttributes(pairs)
-
-
-async def look_again(client: Client, workflow: str) -> None:
-    """The empty signal. One that has ended has nothing to look at. Errors: those of the client (`RPCError`)."""
-    try:
-        await client.get_workflow_handle(workflow).signal("look_again")
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
 
 
 async def start_shared(pool: asyncpg.Pool, client: Client, start: Start) -> None:

@@ -22,12 +22,11 @@ import asyncpg
 import psutil
 from temporalio.client import Client
 
-from bench import lifecycle, reading, reference
-from cli.stack import prepare
+from bench import lifecycle, reference
+from db import migrate
 from db.pool import connect_pool
 from embedded.stack import Stack
 from worker.connect import connect_temporal
-from worker.signing import Signer
 
 ACTORS = (4, 40)
 WARM = 4
@@ -107,7 +106,7 @@ async def pace(
 async def fresh(*, engine: bool, environment: dict[str, str] | None = None) -> AsyncIterator[tuple[Stack, asyncpg.Pool, Client]]:
     """A stack with a worker of the engine or of the reference."""
     async with Stack() as stack:
-        await prepare(stack.database_url, stack.signing_key)
+        await asyncio.to_thread(migrate.apply, stack.database_url)
         pool = await connect_pool(stack.database_url, size=20)
         try:
             if engine:
@@ -121,11 +120,11 @@ async def fresh(*, engine: bool, environment: dict[str, str] | None = None) -> A
 
 
 @contextlib.asynccontextmanager
-async def watching(stack: Stack, pool: asyncpg.Pool, client: Client) -> AsyncIterator[lifecycle.Lifecycles]:
+async def watching(pool: asyncpg.Pool, client: Client) -> AsyncIterator[lifecycle.Lifecycles]:
     watch = lifecycle.Watch(pool)
     looking = asyncio.create_task(watch.run())
     try:
-        yield lifecycle.Lifecycles(pool, client, watch, Signer.load(stack.signing_key))
+        yield lifecycle.Lifecycles(pool, client, watch)
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -135,7 +134,7 @@ async def paces(lifecycles: int, figures: Figures) -> None:
     """Engine and reference, each on a stack of its own, turn by turn: whatever else the machine does disturbs both."""
     async with (
         fresh(engine=True) as (ours, pool, client),
-        watching(ours, pool, client) as lives,
+        watching(pool, client) as lives,
         fresh(engine=False) as (theirs, _, other),
     ):
         warm = [await lives.play(f"warm-{n}") for n in range(WARM)]
@@ -188,7 +187,7 @@ async def histories(pool: asyncpg.Pool, client: Client, references: list[str], d
 async def memory(waiting: int, figures: Figures) -> None:
     """What the worker's memory grows by with open cases, each waiting for a person in its document stage, all of them in its cache."""
     cached = {"PCA_CACHED_WORKFLOWS": str(waiting * 3 + 1000)}
-    async with fresh(engine=True, environment=cached) as (stack, pool, client), watching(stack, pool, client) as lives:
+    async with fresh(engine=True, environment=cached) as (stack, pool, client), watching(pool, client) as lives:
         worker = psutil.Process(stack.server("worker").identity.pid)
         opened = 0
 
@@ -237,31 +236,8 @@ async def demo(figures: Figures) -> None:
     figures.add("demo: as a whole", total, "s", at_most=120)
 
 
-READ_AT_ONCE = ("register", "inbox, three roles", "the case as a page")
-"""Lists of which a page at the largest size takes at most twice what it takes at the smallest: what they begin with."""
-
-
-async def lists(sizes: list[int], figures: Figures) -> None:
-    """Every list over generated records; the p99 of register, inbox and case must not grow, and nothing large is read from end to end."""
-    async with Stack() as stack:
-        found = []
-        for size in sizes:
-            progress(f"reading {size} agreements")
-            found.append(await reading.at_size(stack, size))
-    for at in found:
-        for name in at.reads:
-            figures.add(f"{at.agreements:,} agreements: {name.name}, p50", name.p50, "ms")
-            figures.add(f"{at.agreements:,} agreements: {name.name}, p99", name.p99, "ms")
-        figures.add(f"{at.agreements:,} agreements: lists that read a large table from end to end", len(at.scanned), "", at_most=0)
-    for few, many in zip(found[0].reads, found[-1].reads, strict=True):
-        if few.name in READ_AT_ONCE:
-            figures.add(f"{few.name}: p99, {found[-1].agreements:,} to {found[0].agreements:,}", many.p99 / few.p99, "", at_most=2)
-
-
-async def measure(lifecycles: int, waiting: int, parts: list[str], sizes: list[int]) -> Figures:
+async def measure(lifecycles: int, waiting: int, parts: list[str]) -> Figures:
     figures = Figures()
-    if "reading" in parts:
-        await lists(sizes, figures)
     if "demo" in parts:
         await demo(figures)
     if "pace" in parts:
@@ -278,7 +254,7 @@ def table(figures: Figures) -> str:
     return "\n".join([f"{'figure':{width}}  {'value':>12} {'unit':13} {'target':8}", *rows])
 
 
-PARTS = ("reading", "demo", "pace", "memory")
+PARTS = ("demo", "pace", "memory")
 
 
 def main() -> None:
@@ -286,11 +262,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--lifecycles", type=int, default=40, help="how many for each pace, at least one an actor (default 40)")
     parser.add_argument("--waiting", type=int, default=300, help="open cases for the worker's memory (default 300, scaled to 1,000)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000], help="agreements of the reading part (10000 100000)")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part only; may be given again")
     arguments = parser.parse_args()
     began = time.monotonic()
-    figures = asyncio.run(measure(arguments.lifecycles, arguments.waiting, arguments.only or list(PARTS), arguments.sizes))
+    figures = asyncio.run(measure(arguments.lifecycles, arguments.waiting, arguments.only or list(PARTS)))
     if arguments.json:
         machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "seconds": round(time.monotonic() - began, 1)}
         print(json.dumps({"machine": machine, "figures": [asdict(line) for line in figures.lines]}, indent=2))

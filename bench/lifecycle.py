@@ -20,7 +20,6 @@ from activities import sanctions, versions
 from cli.demo import EXAMPLES
 from schemas.intake import Document
 from worker import doors
-from worker.signing import Signer
 
 EVERY = 0.02
 """Seconds between two looks at the open tasks; one look serves everybody."""
@@ -34,7 +33,8 @@ class Unexpected(Exception):
 
 
 async def load(pool: asyncpg.Pool, today: date) -> None:
-    """The example office without weekends and with a programme that runs today, rates of a year, a sanctions list."""
+    """Packs, the example office without weekends and with a programme that runs today, rates of a year, a sanctions list."""
+    await versions.load_shipped_packs(pool)
     office = tomllib.loads((EXAMPLES / "offices" / "BD.toml").read_text(encoding="utf-8"))
     office |= {"time_zone": "UTC", "weekend": [], "version": "bench", "effective_on": today - timedelta(days=1500)}
     for programme in office["programmes"]:
@@ -131,7 +131,6 @@ class Lifecycles:
     pool: asyncpg.Pool
     client: Client
     watch: Watch
-    signer: Signer
     latencies: list[float] = field(default_factory=list)
 
     async def submit(self, name: str, *, start: date | None = None) -> str:
@@ -160,7 +159,6 @@ class Lifecycles:
             role=act.role,
             verdict=act.verdict,
             words=doors.Words(data=act.data),
-            signer=self.signer,
             patience=PATIENCE,
         )
         if not answer.counted:

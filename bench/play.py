@@ -26,8 +26,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHistory
 
 from activities import read, sanctions, versions
 from cli.demo import EXAMPLES
-from cli.stack import prepare
-from db import audit
+from db import audit, migrate
 from db.pool import connect_pool
 from embedded import practice
 from embedded.auto import Auto
@@ -37,7 +36,6 @@ from policy import cbpf
 from schemas.findings import Finding
 from worker import doors
 from worker.connect import connect_temporal
-from worker.signing import Signer
 
 AT_ONCE = 6
 """How many clocks are played side by side: two cores have no use for more."""
@@ -122,9 +120,10 @@ async def play(rows: int, file: Path, only: str) -> int:
     say(f"{len(chosen)} rows of {file.name} ({', '.join(f'{n} {track}' for track, n in sorted(tracks.items()))})")
     say(f"{len(partners)} partners, {several} with several rows")
     async with Stack(practice=True) as stack:
-        await prepare(stack.database_url, stack.signing_key)
+        await asyncio.to_thread(migrate.apply, stack.database_url)
         pool = await connect_pool(stack.database_url, size=AT_ONCE + 4)
         try:
+            await versions.load_shipped_packs(pool)
             await versions.load_file(pool, EXAMPLES / "rates.toml")
             for office in cbpf.offices(chosen, today=today):
                 await versions.load_office(pool, office)
@@ -140,7 +139,6 @@ async def play(rows: int, file: Path, only: str) -> int:
 async def _played(stack: Stack, pool: asyncpg.Pool, client: Client, partners: dict[str, list[cbpf.Mapped]], today: date) -> int:
     began = time.monotonic()
     limit = asyncio.Semaphore(AT_ONCE)
-    signer = Signer.load(stack.signing_key)
     autos: list[Auto] = []
     refused: Counter[str] = Counter()
     done = 0
@@ -148,7 +146,7 @@ async def _played(stack: Stack, pool: asyncpg.Pool, client: Client, partners: di
     async def one(partner: str, mapped: list[cbpf.Mapped]) -> None:
         nonlocal done
         async with limit:
-            auto = Auto(pool, client, told=lambda line: None, signer=signer)  # noqa: ARG005
+            auto = Auto(pool, client, told=lambda line: None)  # noqa: ARG005
             autos.append(auto)
             clock = f"play-{partner}"
             refused.update(await take(pool, client, mapped, clock))

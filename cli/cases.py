@@ -12,7 +12,7 @@ import click
 
 from cli.output import DONE, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, as_json, cell, problems, say, stop, table
 from cli.reading import argument, parse
-from cli.servers import both, database, find, signer
+from cli.servers import both, database, find
 from schemas.findings import Finding
 
 if TYPE_CHECKING:
@@ -214,15 +214,12 @@ def decide(
 ) -> int:
     """Decide TASK (see `pca tasks`). Prints whether it counted, and why not."""
     from schemas.messages import Decision
-    from schemas.names import owner_of
     from worker import doors
 
     content = argument(data, "--data")
-    servers = find()
-    signs = signer(servers)
 
     async def said() -> "tuple[Answer, str]":
-        async with both(servers) as (pool, client):
+        async with both(find()) as (pool, client):
             given = content
             if document is not None:
                 reference = await doors.put(pool, _document(document), by=actor)
@@ -235,14 +232,13 @@ def decide(
                 task=task, actor=actor, role=role, verdict=verdict, key=mine, reason_code=reason_code, on_behalf_of=on_behalf_of,
                 **await _kept(pool, words, task, actor),
             )  # fmt: skip
-            decision = signs.sign(decision, to=owner_of(subject)) if signs else decision
             if row is None:
                 unknown = Finding(rule="task_unknown", message=f"There is no task {task}.", path="$.task", next_step="See `pca tasks`.")
                 return await _attempted(pool, subject, decision, [unknown]), mine
             try:
                 answer = await doors.decide(
                     pool, client, task=task, actor=actor, role=role, verdict=verdict, words=words, reason_code=reason_code,
-                    on_behalf_of=on_behalf_of, key=mine, signer=signs, patience=timedelta(seconds=timeout),
+                    on_behalf_of=on_behalf_of, key=mine, patience=timedelta(seconds=timeout),
                 )  # fmt: skip
             except doors.NoAnswer as error:
                 raise _silent(error, mine) from error
@@ -358,11 +354,9 @@ def tell(
     content = argument(data, "--data")
     words = doors.Words(comment=comment, message_to_partner=message, data=content)
     mine = key or doors.content_key(kind, actor, role, words, reason_code, task)
-    servers = find()
-    signs = signer(servers)
 
     async def said() -> Answer:
-        async with both(servers) as (pool, client):
+        async with both(find()) as (pool, client):
             found = await doors.addressee(pool, reference)
             if found is None:
                 raise stop(MISSING, "unknown_case", f"No case and no PCA {reference}.", next_step="see `pca list`")
@@ -374,7 +368,7 @@ def tell(
             try:
                 return await doors.tell(
                     pool, client, workflow=workflow, owner=owner, kind=kind, actor=actor, role=role, words=words,
-                    reason_code=reason_code, task=task, key=mine, signer=signs, patience=timedelta(seconds=timeout),
+                    reason_code=reason_code, task=task, key=mine, patience=timedelta(seconds=timeout),
                 )  # fmt: skip
             except doors.NoAnswer as error:
                 raise _silent(error, mine) from error

@@ -2,14 +2,13 @@
 
 import asyncio
 import tomllib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli.output import INVALID, Stopped, as_json, say, table
-from cli.servers import database, find, temporal
+from cli.servers import database, find
 from schemas.findings import Finding
 
 
@@ -56,25 +55,9 @@ def _loaded(files: tuple[Path, ...], json_: bool) -> None:
     found = asyncio.run(_load(files))
     if json_:
         as_json(found)
-    else:
-        for item in found:
-            say(f"{item.kind} {item.name} {item.version} {'loaded' if item.new else 'was there already'}")
-    told = asyncio.run(_told([item.name for item in found if item.kind == "office" and item.new]))
-    if told and not json_:
-        say(f"asked who follows as focal point: {told} case{'s' if told > 1 else ''}")
-
-
-async def _told(offices: list[str]) -> int:
-    """How many cases have lost their focal point with these office files; each is told to look."""
-    from activities import focal_points
-
-    if not offices:
-        return 0
-    async with database(find()) as pool:
-        cases = [case for office in offices for case in await focal_points.left(pool, office, datetime.now(UTC))]
-    if cases:
-        await focal_points.tell(await temporal(find()), cases)
-    return len(cases)
+        return
+    for item in found:
+        say(f"{item.kind} {item.name} {item.version} {'loaded' if item.new else 'was there already'}")
 
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))

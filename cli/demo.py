@@ -18,7 +18,6 @@ from embedded.player import Play, Player, PlayFailed, together
 from embedded.player import read as read_play
 from embedded.stack import Stack
 from worker.connect import connect_temporal
-from worker.signing import Signer
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -50,7 +49,6 @@ async def play_examples(stack: Stack, chosen: tuple[str, ...], *, quiet: bool) -
     plays = [play for play in plays if not chosen or play.case in wanted]
     client = await connect_temporal(address=stack.temporal_address)
     pool = await connect_pool(stack.database_url, size=8)
-    signer = Signer.load(stack.signing_key)
     try:
         await load_examples(pool)
         failed: list[Difference] = []
@@ -59,8 +57,7 @@ async def play_examples(stack: Stack, chosen: tuple[str, ...], *, quiet: bool) -
 
             async def played(group: tuple[Play, ...]) -> None:
                 try:
-                    player = Player(pool, client, stack.bank_url, told=lambda play, line: lines.told(f"{play.case}  {line}"), signer=signer)
-                    await player.play(*group)
+                    await Player(pool, client, stack.bank_url, told=lambda play, line: lines.told(f"{play.case}  {line}")).play(*group)
                 except PlayFailed as error:
                     failed.append(Difference(error.case, "play", "every step as written", str(error)))
 

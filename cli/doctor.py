@@ -163,37 +163,11 @@ async def _database(servers: Servers) -> list[Check]:
             found = f"holds {len(newer)} migrations of a newer release"
             return [*checks, Check("schema", "fails", found, "upgrade this release before it writes", server=True)]
         checks.append(Check("schema", "ok", migrate.expected_version()))
-        checks += await _key(pool, servers)
         checks += await _data(pool)
         checks += await _clocks(pool, servers)
-        checks += await _deliveries(pool)
         return checks
     finally:
         await pool.close()
-
-
-async def _key(pool: asyncpg.Pool, servers: Servers) -> list[Check]:
-    from activities import proof
-    from cli.servers import signer
-    from worker.signing import KeyUnreadable
-
-    name = "signing key"
-    try:
-        signs = signer(servers)
-    except KeyUnreadable as error:
-        return [Check(name, "fails", str(error), "PCA_SIGNING_KEY names a file with an Ed25519 private key; see `pca keys new`")]
-    if signs is None:
-        return [
-            Check(name, "warning", "none: what is said here is unsigned, and counts only where a pack allows it", "set PCA_SIGNING_KEY")
-        ]
-    states = {key["key_id"]: key["state"] for key in await proof.keys(pool)}
-    match states.get(signs.key_id):
-        case None:
-            return [Check(name, "fails", f"the record does not know {signs.key_id}", "`pca keys add` with its public key")]
-        case "valid":
-            return [Check(name, "ok", signs.key_id)]
-        case state:
-            return [Check(name, "fails", f"{signs.key_id} is {state.replace('_', ' ')}", "sign with a key in use: `pca keys list`")]
 
 
 async def _data(pool: asyncpg.Pool) -> list[Check]:
@@ -237,34 +211,6 @@ async def _clocks(pool: asyncpg.Pool, servers: Servers) -> list[Check]:
             Check("practice clocks", "warning", f"there are {len(names)}, and this stack allows none", "keep practice out of a real record")
         ]
     return [Check("practice clocks", "ok", ", ".join(names[:5]) + (" ..." if len(names) > 5 else "") if names else "none")]
-
-
-async def _deliveries(pool: asyncpg.Pool) -> list[Check]:
-    """What nobody takes: dead letters, and subscriptions that are not served."""
-    from activities import delivery, mail
-    from worker import subscriptions
-
-    checks = []
-    for found in await subscriptions.listed(pool):
-        name, since = f"webhook {found.id}", f"{found.failing_since:%Y-%m-%d %H:%M} UTC" if found.failing_since else ""
-        if found.dead:
-            mend = f"`pca webhooks dead {found.id}`, then `pca webhooks send-again {found.id} --all`"
-            checks.append(Check(name, "fails", f"{found.dead} dead letters; the last error: {found.last_error or 'none'}", mend))
-        elif found.state == "disabled":
-            checks.append(Check(name, "warning", f"disabled: {found.state_why}", "remove it, or make it active again"))
-        elif found.failures:
-            checks.append(Check(name, "warning", f"fails since {since}: {found.last_error}", f"see to {found.url}"))
-    for pair in await delivery.dead(pool):
-        if not pair["subscriber"].startswith("webhook:"):
-            text = f"{pair['subject']} from event {pair['next_sequence']} on: {pair['last_error']}"
-            checks.append(Check(f"delivery {pair['subscriber']}", "fails", text, "see the worker's log"))
-    letters = await mail.dead(pool)
-    if letters:
-        people = ", ".join(sorted({letter["person"] for letter in letters})[:5])
-        checks.append(
-            Check("letters", "fails", f"{len(letters)} given up, to {people}", "`pca mail send-again PERSON` once the address is right")
-        )
-    return checks or [Check("deliveries", "ok", "nothing is given up")]
 
 
 # A path of one case through the office, each step by somebody fit for it. People who take a step of one line must differ.

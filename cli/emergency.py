@@ -99,7 +99,7 @@ def renew(reference: str, until: str, actor: str, role: str) -> None:
 @WHO
 @ROLE
 def revoke(reference: str, reason: str, actor: str, role: str) -> None:
-    """End an activation at once; cases not yet before their approver return to the standard track."""
+    """End an activation at once; cases that nobody has approved return to the standard track."""
     from activities import activation
 
     async def done() -> list[str]:

@@ -11,25 +11,7 @@ import traceback
 
 import click
 
-from cli import (
-    api,
-    api_keys,
-    audit,
-    cases,
-    clock,
-    data,
-    delegate,
-    emergency,
-    importing,
-    intake,
-    keys,
-    play,
-    policy,
-    sanctions,
-    stack,
-    webhooks,
-    worker,
-)
+from cli import audit, cases, clock, data, emergency, importing, intake, play, policy, sanctions, stack, worker
 from cli.output import BROKEN, INVALID, MISSING, REFUSED, UNREACHABLE, Stopped, problems
 from schemas.findings import Finding
 
@@ -48,10 +30,7 @@ def pca() -> None:
     """Programme cooperation agreements, from intake to the last instalment."""
 
 
-for module in (
-    stack, worker, api, intake, importing, cases, play, policy, clock, audit, sanctions, emergency, delegate, keys, api_keys, webhooks,
-    data,
-):  # fmt: skip
+for module in (stack, worker, intake, importing, cases, play, policy, clock, audit, sanctions, emergency, data):
     for command in module.COMMANDS:
         pca.add_command(command)
 
@@ -127,19 +106,17 @@ def _known(error: Exception) -> tuple[int, list[Finding]]:
             return UNREACHABLE, [_finding("no_answer", said.splitlines()[0], "see `pca doctor`; repeating the command is safe")]
         case _ if "EmbeddedError" in names:
             return UNREACHABLE, [_finding("embedded_stack", said, "see its logs in the stack's folder, or `pca down`")]
-        case _ if names & {"NotFound", "NoSuchCase", "NoSuchClock", "NoSuchKey", "UnknownVersion", "UnknownRule"}:
+        case _ if names & {"NotFound", "NoSuchCase", "NoSuchClock", "UnknownVersion", "UnknownRule"}:
             return MISSING, [_finding("not_found", said.strip("'\""), "")]
         case _ if "ClockGoesForward" in names:
             return REFUSED, [_finding("clock_goes_forward", said, "give a later date")]
         case _ if "VersionEdited" in names:
             return REFUSED, [_finding("version_edited", said, "give the file a new version and effective date")]
-        case _ if "KeyUnreadable" in names:
-            return INVALID, [_finding("key_unreadable", said, "PCA_SIGNING_KEY names the file of a private key; see `pca keys new`")]
         case _ if names & {"VersionUnreadable", "SanctionsListUnreadable"}:
             return INVALID, _listed(error)
-        case _ if names & {"ActivationRefused", "DelegationRefused"}:
+        case _ if "ActivationRefused" in names:
             found = _listed(error)
-            return (MISSING if {finding.rule for finding in found} <= {"no_activation", "no_delegation"} else REFUSED), found
+            return (MISSING if {finding.rule for finding in found} == {"no_activation"} else REFUSED), found
         case _ if "WrongType" in names:
             return UNREACHABLE, [_finding("search_attribute_type", said, "remove or rename it on the Temporal server")]
         case _ if isinstance(error, ModuleNotFoundError):

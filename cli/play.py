@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli.output import DONE, REFUSED, as_json, say, stop, table
-from cli.servers import both, find, signer
+from cli.servers import both, find
 
 DAYS_AHEAD = 400
 """Days that a clock may be moved at most, if nothing else is said: a first instalment and its report fit in."""
@@ -25,7 +25,7 @@ async def _play(clocks: tuple[str, ...], until: date | None, rate: float, quiet:
         names = list(clocks) or [row["name"] for row in await pool.fetch("SELECT name FROM clock ORDER BY name")]
         for name in names:
             begun = datetime.now(UTC)
-            auto = Auto(pool, client, told=_silent if quiet else say, signer=signer(servers))
+            auto = Auto(pool, client, told=_silent if quiet else say)
             last = until or (await practice.now(pool, name)).date() + timedelta(days=DAYS_AHEAD)
             await auto.play_clock(name, until=last, pause=1 / rate if rate else 0.0)
             played.append(

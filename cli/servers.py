@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from embedded.stack import StackFile
-    from worker.signing import Signer
 
 PATIENCE = 3.0
 """Seconds a command waits for a server: a person is looking at it."""
@@ -32,15 +31,11 @@ class Servers:
     bank_url: str
     practice: bool
     ui_url: str = ""
-    signing_key: str = ""
-    """File of the private key that signs what is said here; empty: it stays unsigned."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that lead a program to these servers."""
         found = {"DATABASE_URL": self.database_url, "PCA_BANK_URL": self.bank_url, "PCA_PRACTICE": "1" if self.practice else "0"}
-        if self.signing_key:
-            found["PCA_SIGNING_KEY"] = self.signing_key
         if self.temporal_address:
             # a profile of the user's could add a key or TLS to the embedded server
             found |= {"TEMPORAL_ADDRESS": self.temporal_address, "TEMPORAL_NAMESPACE": "default", "TEMPORAL_CONFIG_FILE": os.devnull}
@@ -69,11 +64,10 @@ def find() -> Servers:
         from worker.settings import Settings
 
         settings = Settings()
-        url = settings.database_url.get_secret_value()
-        return Servers(url, None, settings.bank_url, settings.practice, signing_key=settings.signing_key)
+        return Servers(settings.database_url.get_secret_value(), None, settings.bank_url, settings.practice)
     stack = running_stack()
     if stack is not None and stack.database_url and stack.temporal_address:
-        return Servers(stack.database_url, stack.temporal_address, stack.bank_url, stack.practice, stack.ui_url, stack.signing_key)
+        return Servers(stack.database_url, stack.temporal_address, stack.bank_url, stack.practice, stack.ui_url)
     raise stop(UNREACHABLE, "no_server", "No server is known.", next_step=START_ONE)
 
 
@@ -83,15 +77,6 @@ def find_or_none() -> Servers | None:
         return find()
     except Stopped:
         return None
-
-
-def signer(servers: Servers) -> "Signer | None":
-    """Who signs what this command says; None without a key. Errors: `KeyUnreadable`."""
-    if not servers.signing_key:
-        return None
-    from worker.signing import Signer
-
-    return Signer.load(servers.signing_key)
 
 
 @asynccontextmanager

@@ -14,24 +14,16 @@ if TYPE_CHECKING:
     from embedded.stack import Stack, StackFile
 
 
-async def prepare(database_url: str, signing_key: str = "") -> list[str]:
-    """Bring the schema up to this release, load its rule packs, and take the signatures of the private key in the file `signing_key`.
-
-    The names of the migrations applied. A key that is known stays as it is: retired stays retired.
-    """
-    from activities import proof
+async def prepare(database_url: str) -> list[str]:
+    """Bring the schema up to this release and load its rule packs. The names of the migrations applied."""
     from activities.versions import load_shipped_packs
     from db import migrate
     from db.pool import connect_pool
-    from worker.signing import Signer
 
-    signer = Signer.load(signing_key) if signing_key else None
     applied = await asyncio.to_thread(migrate.apply, database_url)
     pool = await connect_pool(database_url, size=2)
     try:
         await load_shipped_packs(pool)
-        if signer is not None:
-            await proof.register(pool, signer.public_key)
     finally:
         await pool.close()
     return applied
@@ -39,13 +31,10 @@ async def prepare(database_url: str, signing_key: str = "") -> list[str]:
 
 def _where(state: "StackFile") -> list[tuple[str, object]]:
     return [
-        ("pages and API", state.api_url),
-        ("sign in as", state.issuer or "nobody: the examples are not here; `pca api-keys` makes keys"),
         ("Temporal UI", state.ui_url),
         ("Temporal", state.temporal_address),
         ("database", state.database_url.rpartition("@")[2] or state.database_url),
         ("bank", state.bank_url),
-        ("letters caught", state.mail_url),
         ("folder", state.folder),
         ("practice clocks", "allowed" if state.practice else "not allowed"),
         ("process", state.pid),
@@ -53,21 +42,17 @@ def _where(state: "StackFile") -> list[tuple[str, object]]:
 
 
 async def _up(folder: Path, practice: bool) -> None:
-    from embedded.stack import EXAMPLES, Stack, StackInterrupted
+    from embedded.stack import Stack, StackInterrupted
 
     try:
         async with Stack(folder, practice=practice) as stack:
             say(f"starting in {folder} ...")
-            await prepare(stack.database_url, stack.signing_key)
-            if EXAMPLES.exists():
-                await stack.start_identity()
-            await stack.start_mail()
+            await prepare(stack.database_url)
             await stack.start_worker()
-            await stack.start_api()
             table(("what", "where"), _where(stack.state), title="running")
             say("Ctrl-C or `pca down` stops it; the data stays in the folder")
             await stack.until_stopped()
-            say("stopping in order: worker, API, identity provider, mail catcher, bank, Temporal, PostgreSQL")
+            say("stopping in order: worker, bank, Temporal, PostgreSQL")
     except StackInterrupted:
         pass
     say("stopped; the data is intact")
@@ -77,7 +62,7 @@ async def _up(folder: Path, practice: bool) -> None:
 @click.option("--practice", is_flag=True, help="Allow practice clocks: for trials and training, never for real agreements.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), default=None, help="Where the data is kept (.pca).")
 def up(practice: bool, folder: Path | None) -> int:
-    """Start the embedded stack: PostgreSQL, Temporal with its UI, the simulated bank, a worker, the API and people to sign in as.
+    """Start the embedded stack: PostgreSQL, Temporal with its UI, the simulated bank and a worker.
 
     It runs until Ctrl-C or `pca down`; the data stays in its folder.
     """
@@ -115,7 +100,7 @@ async def _demo(chosen: tuple[str, ...], keep: bool, json_: bool) -> int:
 
     try:
         async with Stack(None, practice=True, keep=keep) as stack:
-            await prepare(stack.database_url, stack.signing_key)
+            await prepare(stack.database_url)
             await stack.start_worker()
             code = await _interruptible(_played(stack, chosen, json_))
             if keep:

@@ -24,12 +24,11 @@ def worker() -> int:
 @click.option("--check", is_flag=True, help="Only say what is pending; exit code 2 if anything is.")
 @click.option("--json", "json_", is_flag=True, help="The answer as JSON.")
 def migrate(check: bool, json_: bool) -> int:
-    """Bring the database to the schema of this release, load the rule packs that come with it, and register the key of PCA_SIGNING_KEY."""
+    """Bring the database to the schema of this release, and load the rule packs that come with it."""
     from cli.stack import prepare
     from db import migrate as schema
 
-    servers = find()
-    url = servers.database_url
+    url = find().database_url
     asyncio.run(_reachable(url))
     if check:
         todo = schema.pending(url)
@@ -38,7 +37,7 @@ def migrate(check: bool, json_: bool) -> int:
         else:
             say(f"pending: {', '.join(todo)}" if todo else "nothing is pending")
         return INVALID if todo else DONE
-    applied = asyncio.run(prepare(url, servers.signing_key))
+    applied = asyncio.run(prepare(url))
     if json_:
         as_json({"applied": applied, "version": schema.expected_version()})
     else:

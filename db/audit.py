@@ -14,9 +14,6 @@ from db.events import apply, chained
 PROJECTIONS: dict[str, str] = {
     "case": "subject",
     "task": "id",
-    "awaited": 'task, "case"',
-    "inbox": "task, reader",
-    "stay": "subject, sequence",
     "decision": "subject, sequence",
     "block": "id",
     "waiting": 'subject, "case"',
@@ -27,7 +24,6 @@ PROJECTIONS: dict[str, str] = {
     "vendor": "subject",
     "umbrella": "subject",
     "activation": "subject",
-    "delegation": "id",
     "document_version": "subject, version",
     "acceptance": "subject, side",
     "annex": "subject, annex",

@@ -22,7 +22,7 @@ LOG = frozenset(
         "activation.end_decided", "allegation.received", "approval.informed", "approval.returned", "case.activation_ended",
         "case.correction_asked", "case.fact_corrected", "case.holder_changed", "case.lift_requested", "case.suspension_kept",
         "case.termination_proposed", "case.track_confirmed", "cash.not_needed", "clearance.reused", "concern.answered",
-        "concern.raised", "conflict.declared", "conflict.resolved", "contingency.prepared",
+        "concern.raised", "conflict.declared", "conflict.resolved", "contingency.prepared", "delegation.ended", "delegation.recorded",
         "delivery.failed", "delivery.recovered", "document.sent", "funds.reservation_refused", "intake.rejected", "intake.repeated",
         "message.counted", "message.refused", "message.unreadable", "notice.answered", "obligation.decision_asked",
         "obligation.refused", "obligation.reminded", "payment.problem_resolved", "payment.recovered", "report.late",

@@ -16,13 +16,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from policy import access as rights  # noqa: E402
 from policy import vetting as elements  # noqa: E402
 from policy.pack import Pack, TaskRule, catalogue, in_force, readable  # noqa: E402
 from schemas.base import Strict  # noqa: E402
 from schemas.events import ALWAYS, EVENTS, EventType  # noqa: E402
 from schemas.public import PUBLIC, json_schema  # noqa: E402
-from schemas.tasks import CATALOGUE, MESSAGES, RESERVED, SUBMITTER, Kind, example  # noqa: E402
+from schemas.tasks import CATALOGUE, MESSAGES, RESERVED, Kind, example  # noqa: E402
 from workflows import agreement, approval, cash_transfer, committee_review, programme_document, vetting  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -36,17 +35,6 @@ SECTIONS = {
     "F": "Case, partner, office",
 }
 SHOWN = {"yes": "shown", "coarse": "label only", "if_theirs": "if theirs", "no": "not shown"}
-
-
-SHORT = {
-    "focal_point": "FP", "partnership_manager": "PM", "budget_owner": "BO", "committee_secretary": "CS", "committee_member": "CM",
-    "committee_chair": "CC", "overall_approver": "OA", "authorised_officer": "AO", "head_of_office": "HO", "regional_director": "RD",
-    "global_emergency_coordinator": "GC", "finance_officer": "FO", "vendor_officer": "VO", "risk_officer": "RO",
-    "assurance_officer": "AS", "legal_officer": "LO", "auditor": "AU", "ops": "OP",
-    "partner_focal_point": "pf", "partner_authorised_officer": "pa", "partner_viewer": "pv",
-    rights.NAMED: "n", SUBMITTER: "s", rights.INTAKE: "ki", rights.READ: "kr", rights.WEBHOOKS: "kw",
-}  # fmt: skip
-"""Heads of the columns of the access page: office in capitals, partner in small letters, functions and keys last."""
 
 
 def packs() -> tuple[Pack, Pack]:
@@ -309,32 +297,6 @@ def policy() -> str:
     )
 
 
-def access() -> str:
-    """Who may see and do what: every role, every action, every stage."""
-    holders = list(SHORT)
-    legend = [(SHORT[name], f"`{name}`" if name not in rights.FUNCTIONS else f"`{name}`: {rights.FUNCTIONS[name]}") for name in holders]
-
-    def row(action: rights.Row) -> tuple[object, ...]:
-        elsewhere = [SHORT[name] for name in holders if rights.elsewhere(name, action.action)]
-        return (f"`{action.action}`", *("●" if name in action.roles else "" for name in holders), " ".join(elsewhere))
-
-    def stage(name: str) -> str:
-        rows = [each for each in rights.TABLE.values() if name in each.stages]
-        return f"## {name.capitalize()}\n\n" + table(("action", *(SHORT[each] for each in holders), "in another office"), map(row, rows))
-
-    return page(
-        "Who may see and do what",
-        "●: somebody with that role may, in the office in which it is held. The last column names who may in an office where nothing is "
-        "held: nobody, but whom an open task of that case names. A role that the directory gives for `*` is held in every office. The "
-        "partner's people may so for their own organisation's cases in that country only, and see of them what their view shows; "
-        "somebody else's case does not exist for them (404). Whether a person may then really decide is judged by the record again: "
-        "task, office file, dates, duties kept apart. A test asks every cell of this page.",
-        table(("column", "who"), legend),
-        table(("action", "what", "note"), ((f"`{each.action}`", each.what, each.note) for each in rights.TABLE.values())),
-        *map(stage, rights.STAGES),
-    )
-
-
 STAGES: dict[str, tuple[ModuleType, str]] = {
     "The case": (agreement, "F"),
     "Vetting": (vetting, "A"),
@@ -430,7 +392,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "obligations.md": obligations,
     "policy.md": policy,
     "tracks.md": tracks,
-    "access.md": access,
 }
 
 

@@ -27,7 +27,6 @@ from schemas.intake import Document, Intake
 from schemas.messages import Answer
 from schemas.tasks import CATALOGUE
 from worker import doors, forms
-from worker.signing import Signer
 
 
 class Said(NamedTuple):
@@ -123,7 +122,6 @@ class Auto:
     pool: asyncpg.Pool
     client: Client
     told: Callable[[str], None] = print
-    signer: Signer | None = None
     decisions: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
@@ -241,7 +239,6 @@ class Auto:
                     verdict=verdict,
                     words=doors.Words(comment="Played.", data=data),
                     key=f"auto-{_hash(task['id'], person, data, today)[:12]}",
-                    signer=self.signer,
                     patience=PATIENCE,
                 )
                 rules = [f.rule for f in last.findings if f.severity != "warning"]

@@ -23,7 +23,6 @@ from temporalio.client import Client
 from embedded import bank, practice
 from schemas.messages import Answer
 from worker import doors
-from worker.signing import Signer
 
 
 class PlayFailed(Exception):
@@ -161,7 +160,6 @@ class Player:
     client: Client
     bank_url: str
     told: Callable[[Play, str], None]
-    signer: Signer | None = None
 
     async def play(self, *plays: Play) -> None:
         """From the first thing that happens in plays of one clock to the last day of them all. Errors: `PlayFailed`."""
@@ -253,7 +251,6 @@ class Player:
             words=doors.Words(comment=step.comment, message_to_partner=step.text, data=data),
             reason_code=step.reason_code,
             key=f"step-{number}",
-            signer=self.signer,
         )
         return answer, f"{task['kind']}{' ' + task['whom'] if task['whom'] else ''}", task["workflow"]
 
@@ -273,7 +270,6 @@ class Player:
             reason_code=step.reason_code,
             task=task["id"] if task else None,
             key=f"step-{number}",
-            signer=self.signer,
         )
         return answer, step.message, workflow
 

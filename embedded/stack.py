@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import importlib.metadata
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -22,7 +21,6 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from embedded.identity import CLIENT_ID, CLIENT_SECRET
 from embedded.servers import (
     LOOPBACK,
     EmbeddedError,
@@ -38,16 +36,12 @@ from embedded.servers import (
     start_temporal,
 )
 from schemas.search_attributes import SEARCH_ATTRIBUTES
-from worker.signing import new_key
 
 DEFAULT_FOLDER = Path(".pca")
 FILE = "stack.json"
-SIGNING_KEY = "signing-key.pem"
-SESSION_KEY = "session.key"
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-STOP_ORDER = ("worker", "api", "identity", "mail", "bank", "temporal", "postgres")
+STOP_ORDER = ("worker", "api", "bank", "temporal", "postgres")
 """Who uses another stops before it."""
-RESTARTED = ("worker", "api", "identity", "mail")
+RESTARTED = ("worker", "api")
 """Keep nothing: when they die, they are started again. The servers below them are not: their death ends the stack."""
 
 
@@ -93,16 +87,7 @@ class StackFile(BaseModel):
     temporal_address: str = ""
     ui_url: str = ""
     bank_url: str = ""
-    signing_key: str = ""
     api_url: str = ""
-    smtp_url: str = ""
-    mail_url: str = ""
-    """Where the letters caught are shown; empty: no catcher runs."""
-    issuer: str = ""
-    """The identity provider; empty: none runs."""
-    client_id: str = ""
-    audience: str = ""
-    identity_map: str = ""
     servers: tuple[ServerEntry, ...] = ()
 
 
@@ -234,11 +219,6 @@ class Stack:
         return self.state.bank_url
 
     @property
-    def signing_key(self) -> str:
-        """The file of the key that signs what people say on this machine; made once, and kept with the data."""
-        return self.state.signing_key
-
-    @property
     def practice(self) -> bool:
         return self._practice
 
@@ -260,18 +240,7 @@ class Stack:
             "TEMPORAL_CONFIG_FILE": os.devnull,  # a profile of the user's could add a key or TLS
             "DATABASE_URL": self.database_url,
             "PCA_BANK_URL": self.bank_url,
-            "PCA_SIGNING_KEY": self.signing_key,
             "PCA_PRACTICE": "1" if self._practice else "0",
-            "PCA_SMTP_URL": self.state.smtp_url,
-            # known before the API runs: letters and logins lead to it
-            "PCA_API_PORT": str(self._api_port),
-            "PCA_PUBLIC_URL": f"http://{LOOPBACK}:{self._api_port}",
-            "PCA_SESSION_KEYS": self._kept(SESSION_KEY, lambda: secrets.token_urlsafe(48).encode()).read_text(),
-            "PCA_OIDC_ISSUER": self.state.issuer,
-            "PCA_OIDC_CLIENT_ID": self.state.client_id,
-            "PCA_OIDC_CLIENT_SECRET": CLIENT_SECRET if self.state.issuer else "",
-            "PCA_OIDC_AUDIENCE": self.state.audience,
-            "PCA_IDENTITY_MAP": self.state.identity_map,
         }
 
     # --- start ---
@@ -310,8 +279,6 @@ class Stack:
             kept=not self._temporary,
             versions=_versions(),
         )
-        self._note(signing_key=str(self._kept(SIGNING_KEY, new_key)))
-        self._api_port = free_port()
         durable = not self._temporary
         postgres = await start_postgres(self._folder, durable=durable, announce=self._add)
         self._note(database_url=postgres.database_url, admin_url=postgres.admin_url)
@@ -327,51 +294,6 @@ class Stack:
         bank = [sys.executable, "-m", "embedded.bank", "--port", str(port), "--file", str(self._folder / "bank.sqlite")]
         await self._launch("bank", bank, port=port, ready=f"http://{LOOPBACK}:{port}/health")
         self._note(bank_url=f"http://{LOOPBACK}:{port}")
-
-    def _kept(self, name: str, make: Callable[[], bytes]) -> Path:
-        """The file of a secret, made once and kept with the data; a half-written file never counts as one."""
-        path = self._folder / name
-        if not path.exists():
-            fresh = path.with_suffix(".new")
-            fresh.unlink(missing_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
-                target.write(make())
-            fresh.rename(path)
-        return path
-
-    async def start_identity(self, examples: Path = EXAMPLES) -> Server:
-        """Starts the identity provider with the people of the example files, and waits until it answers. Errors: `ServerFailed`."""
-        port = free_port()
-        issuer = f"http://{LOOPBACK}:{port}"
-        command = [sys.executable, "-m", "embedded.identity", "--port", str(port)]
-        command += ["--offices", str(examples / "offices"), "--intakes", str(examples / "intake")]
-        server = await self.start_program("identity", command, port=port, ready=f"{issuer}/.well-known/openid-configuration")
-        self._note(issuer=issuer, client_id=CLIENT_ID, audience=CLIENT_ID, identity_map=str(examples / "identity.toml"))
-        return server
-
-    async def start_mail(self) -> Server:
-        """Starts the catcher of letters, and waits until it listens. Errors: `ServerFailed`."""
-        smtp, port = free_port(), free_port()
-        command = [sys.executable, "-m", "embedded.mail", "--smtp-port", str(smtp), "--port", str(port)]
-        command += ["--folder", str(self._folder / "mail")]
-        server = await self.start_program("mail", command, port=port, ready=f"http://{LOOPBACK}:{port}/health")
-        self._note(smtp_url=f"smtp://{LOOPBACK}:{smtp}", mail_url=f"http://{LOOPBACK}:{port}")
-        return server
-
-    async def start_api(self, command: Sequence[str] | None = None, *, environment: Mapping[str, str] | None = None) -> Server:
-        """Starts the API (`python -m cli api`, or `command`) and waits until its `/readyz` is well. Errors: `ServerFailed`."""
-        url = f"http://{LOOPBACK}:{self._api_port}"
-        mine = dict(environment or {})
-        server = await self.start_program(
-            "api",
-            command or [sys.executable, "-m", "cli", "api"],
-            environment=mine,
-            port=self._api_port,
-            ready=f"{url}/readyz",
-            grace=float(mine.get("PCA_GRACE_SECONDS", "30")) + 5,
-        )
-        self._note(api_url=url)
-        return server
 
     async def start_worker(self, command: Sequence[str] | None = None, *, environment: Mapping[str, str] | None = None) -> Server:
         """Starts the worker (`python -m cli worker`, or `command`) and waits until its `/readyz` is well. Errors: `ServerFailed`."""
@@ -396,7 +318,7 @@ class Stack:
         ready: str | None = None,
         grace: float = 15.0,
     ) -> Server:
-        """Starts one of `RESTARTED` with the stack's environment and `environment`, and waits until a GET of `ready` is answered with 200.
+        """Starts `worker` or `api` with the stack's environment and `environment`, and waits until a GET of `ready` is answered with 200.
 
         Errors: `ServerFailed`, `EmbeddedError` if one of that name runs.
         """
@@ -412,7 +334,7 @@ class Stack:
         return await program()
 
     async def stop_program(self, name: str) -> None:
-        """Stops one of `RESTARTED`, and starts it no more."""
+        """Stops `worker` or `api`, and starts it no more."""
         self._programs.pop(name, None)
         server = self._servers.pop(name, None)
         if server is not None:
@@ -452,7 +374,7 @@ class Stack:
     # --- run ---
 
     async def until_stopped(self) -> None:
-        """Keeps the programs running until a signal asks the stack to stop. Errors: `ServerFailed` if a server below them dies."""
+        """Keeps worker and API running until a signal asks the stack to stop. Errors: `ServerFailed` if a server below them dies."""
         self._waiting = True
         keeper = asyncio.ensure_future(self.supervise())
         asked = asyncio.ensure_future(self._stop_asked.wait())
@@ -467,7 +389,7 @@ class Stack:
             await asyncio.gather(keeper, asked, return_exceptions=True)
 
     async def supervise(self, *, interval: float = 0.5) -> None:
-        """Looks after the processes for ever: starts a dead program again, at most five times a minute.
+        """Looks after the processes for ever: starts a dead worker or API again, at most five times a minute.
 
         Errors: `ServerFailed` if one dies too often, or a server below them dies.
         """

@@ -96,7 +96,7 @@ def appraise(intake: Intake, door: Door, pack: Pack) -> Appraisal:
         *_emergency(intake, door, which, pack),
         *_obligations(intake, door),
         *resolution.findings,
-        *_double_funding(intake, sums, door.siblings, pack),
+        *_double_funding(intake, sums, door.siblings),
     ]
     crosses = bool(programme and asked.end and asked.end > programme.end)
     return Appraisal(sums, units, total_usd, cash_usd, which, resolution, crosses, tuple(findings))
@@ -409,9 +409,7 @@ def _obligations(intake: Intake, door: Door) -> list[Finding]:
     ]
 
 
-def _double_funding(intake: Intake, sums: budget.Totals, siblings: tuple[Sibling, ...], pack: Pack) -> list[Finding]:
-    if not pack["eligibility.double_funding"]:
-        return []
+def _double_funding(intake: Intake, sums: budget.Totals, siblings: tuple[Sibling, ...]) -> list[Finding]:
     start, end = intake.document.start, intake.document.end
     found: list[Finding] = []
     for other in siblings:
@@ -422,12 +420,12 @@ def _double_funding(intake: Intake, sums: budget.Totals, siblings: tuple[Sibling
         if same_amount or same_title:
             what = " and ".join(name for name, same in (("amount", same_amount), ("title", same_title)) if same)
             found.append(
-                pack.finding(
-                    "possible_double_funding",
-                    f"{other.reference} of the same partner overlaps and has the same {what}.",
-                    of="eligibility.double_funding",
+                Finding(
+                    rule="possible_double_funding",
+                    message=f"{other.reference} of the same partner overlaps and has the same {what}.",
                     severity="warning",
                     path="$.document",
+                    source="review form (ANXG)",
                     next_step="The budget owner states that nothing is funded twice.",
                 )
             )

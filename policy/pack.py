@@ -22,21 +22,6 @@ Status = Literal["confirmed", "derived", "assumed"]
 STATUSES: tuple[Status, ...] = ("confirmed", "derived", "assumed")
 
 
-PROSE: Mapping[str, str] = MappingProxyType(
-    {
-        "activation.on_expiry": "the one way there is: the cases of an activation that expired go on fast, and each is decided",
-        "amendment.flexibility_percent": "amendments come later",
-        "equipment.threshold_usd": "the disposal of equipment comes later",
-        "psea.standards": "the form has its six standards (policy.psea.STANDARDS)",
-        "review.questions": "the form has its eight questions",
-        "screening.never_deferred": "no pack can switch it off",
-        "signature.keep_waiting_days": "nobody is asked yet whether to keep waiting; the late signature escalates",
-        "termination.remedy_days": "a notice of breach with time to remedy comes later; a termination has its own notice",
-    }
-)
-"""Rules that are said and that no code reads, each with its reason; a test finds every other one."""
-
-
 class UnknownRule(KeyError):
     """The pack has no rule, task or obligation of that name."""
 

@@ -146,13 +146,7 @@ def check(facts: ReleaseFacts, pack: Pack) -> list[Finding]:
     # reports and obligations
     waived = facts.waiver_until is not None and facts.day <= facts.waiver_until
     if not facts.previous_reported and not waived:
-        unmet(
-            "previous_not_reported",
-            "An earlier instalment is not reported.",
-            pack.source("cash.previous_reported"),
-            "The partner reports.",
-            wait=True,
-        )
+        unmet("previous_not_reported", "An earlier instalment is not reported.", "PCA 8.5(c)", "The partner reports.", wait=True)
     if cash.six_months_passed(facts.unreported_period_ends, facts.day, pack):
         unmet("six_months", "A period has been unreported for more than six months.", "PCA 10.2(a)", "The partner reports.", wait=True)
     for kind in facts.overdue_obligations:

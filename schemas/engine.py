@@ -245,7 +245,7 @@ class Ask(Tolerant):
     """A case asks for something that many cases share."""
 
     subject: str = Field(description="the case that asks")
-    need: Literal["vetting"]
+    need: Literal["vetting", "umbrella"]
     level: str = "full"
     at: datetime
     clock: str = ""
@@ -285,7 +285,6 @@ class Screened(Tolerant):
     open_hits: list[str] = Field(default_factory=list, description="ids of hits without a final disposition")
     second: list[str] = Field(default_factory=list, description="those of them that need a second person")
     starts: list[Start] = Field(default_factory=list, description="the vetting that disposes new hits")
-    look_again: list[str] = Field(default_factory=list, description="workflows of the signed cases that new hits have stopped")
     view: CaseView | None = None
 
 

@@ -296,22 +296,19 @@ _ROWS = (
         75,
         "decision.counted",
         "a decision takes effect",
-        "receipt task kind stage round whom verdict key signed key_id signed_at reason_code comment_sha256 message_sha256 data_sha256",
+        "receipt task kind stage round whom verdict key signed reason_code comment_sha256 message_sha256 data_sha256",
         "if_theirs",
     ),
     _e(
         76,
         "decision.refused",
         "it does not",
-        "receipt task kind stage round whom verdict key signed key_id signed_at reason_code comment_sha256 message_sha256 data_sha256 "
-        "rules",
+        "receipt task kind stage round whom verdict key signed reason_code comment_sha256 message_sha256 data_sha256 rules",
         "if_theirs",
     ),
-    _e(77, "delegation.recorded", "absence cover, offered to the delegate", "delegation from to roles period sign accept_by", "no"),
-    _e(77, "delegation.ended", "declined, or ended", "delegation from to roles period why reason_sha256", "no"),
+    _e(77, "delegation.recorded ended", "absence cover", "from to roles period", "no"),
     _e(78, "delivery.failed recovered", "ERP, bank, webhook, mail", "target attempts last_error", "no"),
     # What the engine adds to the casebook
-    _e(0, "delegation.accepted", "the delegate accepts", "delegation", "no"),
     _e(0, "waiting.entered", "a case waits for what its partner or PCA holds", "case level", "no"),
     _e(0, "waiting.left", "it has it, or asks no longer", "case", "no"),
     _e(0, "screening.second_check_asked hit_reopened", "a second person is asked, and disagrees", "hit", "no"),
@@ -331,8 +328,8 @@ _ROWS = (
     _e(0, "conflict.declared", "a conflict of interest", "conflict", "no"),
     _e(0, "conflict.resolved", "mitigated, or blocking", "conflict verdict", "no"),
     _e(0, "task.shifted", "a hold ended: remaining working time kept", "task due_at moments", "if_theirs"),
-    _e(0, "message.counted", "a message that is no task takes effect", "kind key task signed key_id signed_at", "if_theirs"),
-    _e(0, "message.refused", "it does not", "kind key rules actor signed key_id signed_at", "if_theirs"),
+    _e(0, "message.counted", "a message that is no task takes effect", "kind key task", "if_theirs"),
+    _e(0, "message.refused", "it does not", "kind key rules actor", "if_theirs"),
     _e(0, "message.unreadable", "what came in could not be read", "what", "no"),
 )
 

@@ -33,11 +33,11 @@ class ContentRef(Strict):
 
 
 class Proof(Strict):
-    """Who vouches that the actor said it: an Ed25519 signature over the canonical text (`schemas.proof`; checked where it is recorded)."""
+    """Who vouches that the actor said it: an Ed25519 signature over the canonical text (checked by the recording activity)."""
 
-    key_id: str = Field(max_length=100, description="id of the signing key: the beginning of the SHA-256 of its public key")
-    signed_at: datetime = Field(description="wall clock of the signer, with its zone; counts for ten minutes")
-    signature: str = Field(max_length=200, description="base64 of the signature")
+    key_id: str = Field(description="id of the signing key")
+    signed_at: datetime = Field(description="wall clock of the signer, UTC")
+    signature: str = Field(description="base64 of the signature")
 
 
 class _Said(Strict):

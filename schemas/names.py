@@ -6,7 +6,6 @@ are taken apart from the end that cannot.
 """
 
 import re
-from datetime import date
 from typing import NamedTuple
 
 
@@ -43,7 +42,7 @@ def kind_of(subject: str) -> str:
 
 
 def reference_of(subject: str) -> str:
-    """A subject without its kind: the reference of a case or activation, the source of a source, the office of an office."""
+    """The reference of a case or activation, the source of a source, the office of an office."""
     return subject.partition(":")[2]
 
 
@@ -101,7 +100,7 @@ _TASK = re.compile(rf"^(?P<of>.+?):(?P<stage>{'|'.join(STAGES)}):(?P<round>\d+):
 
 
 class TaskName(NamedTuple):
-    """A task id taken apart. `of`: the reference of the case, `<office>:<partner>`, or `<office>:<partner>:<programme>`."""
+    """A task id taken apart. `of`: reference of the case, id of the partner, or `<partner>:<programme>` of an umbrella."""
 
     of: str
     stage: str
@@ -111,15 +110,18 @@ class TaskName(NamedTuple):
 
 
 def owner_of(subject: str) -> str:
-    """What a task of this subject begins with: `KEN/2026/0007`, `KE:P-KE-0001`, `KE:P-KE-0001:KE-2023`.
-
-    With the office where it is not a case's: one partner may be known in two offices under one id.
-    """
-    return reference_of(subject)
+    """What a task of this subject begins with."""
+    match kind_of(subject):
+        case "partner":
+            return office_and_partner(subject)[1]
+        case "umbrella":
+            return ":".join(office_partner_programme(subject)[1:])
+        case _:
+            return reference_of(subject)
 
 
 def task_id(owner: str, stage: str, round_: int, kind: str, whom: str = "") -> str:
-    """`<reference | office:partner>:<stage>:<round>:<kind>[:<whom>]`; `owner` is `owner_of(subject)`."""
+    """`<reference | partner id>:<stage>:<round>:<kind>[:<whom>]`; `owner` is a reference, a partner id or `owner_of(subject)`."""
     return f"{owner}:{stage}:{round_}:{kind}" + (f":{whom}" if whom else "")
 
 
@@ -140,7 +142,7 @@ def order_number(reference: str, instalment: int, nth: int) -> str:
 
 
 def obligation_id(owner: str, kind: str, what: str = "") -> str:
-    """`<reference | office:partner>:<kind>[:<what>]`; created once per id."""
+    """`<reference | partner id>:<kind>[:<what>]`; created once per id."""
     return f"{owner}:{kind}" + (f":{what}" if what else "")
 
 
@@ -152,8 +154,3 @@ def block_id(subject: str, cause: str, what: str = "") -> str:
 def condition_id(reference: str, round_: int, stage: str, nth: int) -> str:
     """`<case>:<round>:<review|approval>:<n-th of its decision>`."""
     return f"{reference}:{round_}:{stage}:{nth}"
-
-
-def delegation_id(office: str, principal: str, delegate: str, first: date) -> str:
-    """`<ISO2>:<principal>:<delegate>:<first day>`; entered again after it was ended, it is the same one."""
-    return f"{office}:{principal}:{delegate}:{first.isoformat()}"

@@ -540,7 +540,7 @@ _F = (
     Kind(
         52, "accept_delegation", "F", "office", "delegation entered", (DELEGATE,), OFFICE,
         _verdicts(V("accept"), V("decline", comment=True)),
-        overdue="lapses; the principal keeps the tasks", note="no row of the inbox, for an office has no workflow: see `pca delegate`",
+        overdue="lapses; the principal keeps the tasks",
     ),
     Kind(
         53, "confirm_correction", "F", "case", "correct_fact touches a fact relied on", ("partnership_manager",), OFFICE,

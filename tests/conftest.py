@@ -12,14 +12,12 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities import proof, versions
+from activities import versions
 from db import migrate
 from db.pool import connect_pool
 from embedded.stack import Stack
 from tests.kept import Keeper
-from tests.signing import SIGNER, SINCE
 from worker.connect import connect_temporal
-from worker.signing import Signer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,10 +61,7 @@ async def _administer(stack: Stack, statement: str) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def record_database(stack: Stack) -> str:
-    """The name of a migrated database with the versioned data of the examples, and the keys of tests and stack.
-
-    One for the session: making one costs a second.
-    """
+    """The name of a migrated database with the versioned data of the examples. One for the session: making one costs a second."""
     name = "pca_record"
     await _administer(stack, f"CREATE DATABASE {name} OWNER pca")
     url = beside(stack.database_url, name)
@@ -76,11 +71,8 @@ async def record_database(stack: Stack) -> str:
         await versions.load_shipped_packs(pool)
         for file in [*sorted((EXAMPLES / "offices").glob("*.toml")), EXAMPLES / "rates.toml"]:
             await versions.load_file(pool, file)
-        for signer in (SIGNER, Signer.load(stack.signing_key)):
-            await proof.register(pool, signer.public_key, since=SINCE)
         await pool.execute(
             "CREATE SCHEMA before; CREATE TABLE before.versioned AS SELECT kind, name, version FROM versioned; "
-            "CREATE TABLE before.signing_key AS SELECT * FROM signing_key; "
             "CREATE TABLE before.migration AS SELECT migration_id FROM _yoyo_migration"
         )
     finally:
@@ -104,7 +96,6 @@ async def record_url(stack: Stack, record_database: str) -> str:
             "AND relname !~ '^_?yoyo' AND relname <> 'versioned'"
         )
         await conn.execute(";".join(f'DELETE FROM "{table["relname"]}"' for table in tables))
-        await conn.execute("INSERT INTO signing_key SELECT * FROM before.signing_key")
         await conn.execute("DELETE FROM versioned WHERE (kind, name, version) NOT IN (SELECT kind, name, version FROM before.versioned)")
         await conn.execute("DELETE FROM _yoyo_migration WHERE migration_id NOT IN (SELECT migration_id FROM before.migration)")
     finally:

@@ -1,22 +1,21 @@
 """Saying something to a running case, as every client does it: put, then decide.
 
-The texts go into Postgres first, by their hash; the decision carries references, and is signed where the caller holds a key. The answer
-comes from the workflow; whoever meets a closed one reads it from the record. Nothing here judges: it only carries.
+The texts go into Postgres first, by their hash; the decision carries references. The answer comes from the workflow; whoever meets a
+closed one reads it from the record. Nothing here judges: it only carries.
 """
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import asyncpg
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import activation, delegations, intake, sanctions
+from activities import activation, intake, sanctions
 from activities.rescreen import rescreen
 from db import content
 from schemas.engine import Tick, Ticked
@@ -24,7 +23,6 @@ from schemas.findings import Finding
 from schemas.messages import Answer, ContentRef, Decision, Message
 from schemas.names import office_partner_programme, owner_of, task_name, umbrella_workflow
 from schemas.tasks import CATALOGUE, MESSAGES
-from worker.signing import Signer
 
 PATIENCE = timedelta(seconds=10)
 
@@ -70,18 +68,13 @@ class Submitted:
     workflow: str = ""
     repeated: bool = False
     findings: tuple[Finding, ...] = ()
-    existing: str = ""
-    """The case that was taken under the same source and reference, or event, with other content."""
 
 
-async def submit(pool: asyncpg.Pool, client: Client | None, raw: Any, *, clock: str = "", event_id: str | None = None) -> Submitted:
-    """The record first, then the workflow. `raw`: the message as it came; without a client the worker's sweep starts the case.
-
-    `event_id`: under which its sender takes it for one and the same, within its source.
-    """
-    outcome = await intake.take(pool, raw, clock=clock, event_id=event_id)
+async def submit(pool: asyncpg.Pool, client: Client | None, raw: Any, *, clock: str = "") -> Submitted:
+    """The record first, then the workflow. `raw`: the message as it came; without a client the worker's sweep starts the case."""
+    outcome = await intake.take(pool, raw, clock=clock)
     if isinstance(outcome, intake.Refused):
-        return Submitted(findings=tuple(outcome.findings), existing=outcome.existing)
+        return Submitted(findings=tuple(outcome.findings))
     if client is not None:
         await intake.start_case(pool, client, outcome)
     return Submitted(
@@ -96,48 +89,6 @@ async def declare_emergency(
     try:
         await activation.declare(pool, declared, at=at, clock=clock, client=client)
     except activation.ActivationRefused as refused:
-        return refused.findings
-    return []
-
-
-async def renew_emergency(
-    pool: asyncpg.Pool, client: Client, reference: str, *, to: date, actor: str, role: str, at: datetime
-) -> list[Finding]:
-    """Lengthen an activation; the findings if it was refused, and then nothing was changed."""
-    try:
-        await activation.renew(pool, reference, to=to, actor=actor, role=role, at=at, client=client)
-    except activation.ActivationRefused as refused:
-        return refused.findings
-    return []
-
-
-async def revoke_emergency(
-    pool: asyncpg.Pool, client: Client, reference: str, *, reason: str, actor: str, role: str, at: datetime
-) -> list[str] | list[Finding]:
-    """End an activation at once: the references that return to the standard track, or the findings if it was refused."""
-    try:
-        return await activation.revoke(pool, reference, reason=reason, actor=actor, role=role, at=at, client=client)
-    except activation.ActivationRefused as refused:
-        return refused.findings
-
-
-async def delegate(
-    pool: asyncpg.Pool, entered: Mapping[str, Any], *, actor: str, role: str, at: datetime
-) -> delegations.Entered | list[Finding]:
-    """Offer a delegation to the delegate; the findings if it was refused, and then nothing was changed."""
-    try:
-        return await delegations.enter(pool, entered, actor=actor, role=role, at=at)
-    except delegations.DelegationRefused as refused:
-        return refused.findings
-
-
-async def answer_delegation(
-    pool: asyncpg.Pool, delegation: str, verdict: delegations.Answered, *, actor: str, role: str, at: datetime, reason: str = ""
-) -> list[Finding]:
-    """Accept, decline or end a delegation; the findings if it was refused, and then nothing was changed."""
-    try:
-        await delegations.answer(pool, delegation, verdict, actor=actor, role=role, at=at, reason=reason)
-    except delegations.DelegationRefused as refused:
         return refused.findings
     return []
 
@@ -167,14 +118,10 @@ async def decide(
     reason_code: str | None = None,
     on_behalf_of: str | None = None,
     key: str = "",
-    signer: Signer | None = None,
     patience: timedelta = PATIENCE,
 ) -> Answer:
-    """A verdict on a task. Whoever gives a `signer` vouches that it is the actor who speaks.
-
-    Errors: `NotFound`, `NoAnswer`, pydantic's `ValidationError`, those of the servers.
-    """
-    row = await pool.fetchrow("SELECT workflow, subject FROM task WHERE id = $1", task)
+    """A verdict on a task. Errors: `NotFound`, `NoAnswer`, pydantic's `ValidationError`, those of the servers."""
+    row = await pool.fetchrow("SELECT workflow, kind, state FROM task WHERE id = $1", task)
     if row is None:
         raise NotFound(f"no task {task}")
     name = task_name(task)
@@ -190,8 +137,6 @@ async def decide(
         on_behalf_of=on_behalf_of,
         **refs,
     )
-    if signer is not None:
-        decision = signer.sign(decision, to=owner_of(row["subject"]))
     return await _say(pool, client, row["workflow"], "submit_decision", decision, decision.receipt, patience)
 
 
@@ -218,7 +163,6 @@ async def tell(
     reason_code: str | None = None,
     task: str | None = None,
     key: str = "",
-    signer: Signer | None = None,
     patience: timedelta = PATIENCE,
 ) -> Answer:
     """A message to the workflow `workflow`; `owner` is the reference that its receipts begin with. Errors as `decide`."""
@@ -233,17 +177,7 @@ async def tell(
         task=task,
         **refs,
     )
-    if signer is not None:
-        name = task_name(task) if task else None
-        message = signer.sign(message, to=name.of if name else owner)
     return await _say(pool, client, workflow, "submit_message", message, message.receipt(owner), patience)
-
-
-def _has_closed(error: Exception) -> bool:
-    """Whether a run takes no update any more: it has ended, or closed between accepting one and answering it."""
-    if isinstance(error, RPCError):
-        return error.status == RPCStatusCode.NOT_FOUND
-    return "AcceptedUpdateCompletedWorkflow" in repr(error) or "closing" in str(error.__cause__ or error)
 
 
 async def _say(
@@ -255,8 +189,11 @@ async def _say(
         return answer
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise NoAnswer(f"{workflow} did not answer within {patience.total_seconds():.0f} s") from error
-    except Exception as error:
-        if not _has_closed(error):
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+    except Exception as error:  # the run closed between accepting and answering: the record knows what became of it
+        if "AcceptedUpdateCompletedWorkflow" not in repr(error) and "closing" not in str(error.__cause__ or error):
             raise
     return await _from_the_record(pool, receipt)
 
@@ -280,11 +217,15 @@ async def tick(client: Client, workflow: str, clock: str, offset: timedelta, *, 
         ticked: Ticked = await client.get_workflow_handle(workflow).execute_update(
             "advance_clock", Tick(offset=offset, clock=clock), result_type=Ticked
         )
-    except Exception as error:
-        if _has_closed(error):
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
             return None
-        if isinstance(error, RPCError) and "workflow task failure" in str(error) and tries:
-            await asyncio.sleep(0.2)  # it came at the moment of closing: the task is done again by the server
+        if "workflow task failure" in str(error) and tries:  # it came at the moment of closing: the task is done again by the server
+            await asyncio.sleep(0.2)
             return await tick(client, workflow, clock, offset, tries=tries - 1)
+        raise
+    except Exception as error:
+        if "AcceptedUpdateCompletedWorkflow" in repr(error) or "closing" in str(error.__cause__ or error):
+            return None
         raise
     return ticked

@@ -14,12 +14,9 @@ Check = Callable[[], Awaitable[None]]
 
 
 class Health:
-    """Serves both answers until closed. `checks`: name to check, each ended after `patience` seconds; `alive`: whether `name` works."""
+    """Serves both answers until closed. `checks`: name to check, each ended after `patience` seconds; `alive`: whether it works."""
 
-    def __init__(
-        self, checks: Mapping[str, Check], *, alive: Callable[[], bool] = lambda: True, patience: float = 2.0, name: str = "worker"
-    ) -> None:
-        self._name = name
+    def __init__(self, checks: Mapping[str, Check], *, alive: Callable[[], bool] = lambda: True, patience: float = 2.0) -> None:
         self._checks = dict(checks)
         self._alive = alive
         self._patience = patience
@@ -48,10 +45,10 @@ class Health:
         """HTTP status and body: name of each check to `ok` or the class of its error (its text may hold an address)."""
         if path == "/livez":
             alive = self._alive()
-            return (200 if alive else 503), {self._name: "ok" if alive else "stopped"}
+            return (200 if alive else 503), {"worker": "ok" if alive else "stopped"}
         if path != "/readyz":
             return 404, {"error": "only /livez and /readyz"}
-        found = {self._name: "ok" if self._alive() else "stopped"}
+        found = {"worker": "ok" if self._alive() else "stopped"}
         found |= dict(zip(self._checks, await asyncio.gather(*map(self._run, self._checks.values())), strict=True))
         return (200 if set(found.values()) == {"ok"} else 503), found
 

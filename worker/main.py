@@ -20,9 +20,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities import delivery, intake
 from activities.engine import Activities
 from activities.gateway import HttpGateway
-from activities.mail import Mail, Smtp
 from activities.shared import TASK_QUEUE
-from activities.webhooks import Webhooks
 from db import migrate, pool
 from worker import search_attributes, telemetry
 from worker.connect import connect_pool, connect_temporal
@@ -30,8 +28,6 @@ from worker.guard import Guard
 from worker.health import Health
 from worker.registry import WORKFLOWS, sandbox
 from worker.settings import Settings
-
-Loop = Callable[[], Coroutine[Any, Any, None]]
 
 SWEEP_EVERY = 15.0
 log = structlog.get_logger(__name__)
@@ -92,21 +88,10 @@ async def run_worker(settings: Settings) -> None:
         if settings.health_port:
             health = Health({"postgres": lambda: _answers(database), "temporal": lambda: _healthy(client)}, alive=lambda: worker.is_running)
             await stack.enter_async_context(await health.serve(settings.health_port, settings.listen_host))
-        await stack.enter_async_context(
-            _in_background(lambda: _sweep(database, client), lambda: delivery.deliver_for_ever(database), *_events_out(settings, database))
-        )
+        await stack.enter_async_context(_in_background(lambda: _sweep(database, client), lambda: delivery.deliver_for_ever(database)))
         log.info("worker.started", task_queue=TASK_QUEUE, pid=os.getpid())
         await stop.wait()
         log.info("worker.stopping")
-
-
-def _events_out(settings: Settings, database: asyncpg.Pool) -> list[Loop]:
-    """The loops that tell others what happened: webhooks, and letters where there is a mail server."""
-    loops: list[Loop] = [lambda: Webhooks(database, settings.reach, practice=settings.practice).for_ever()]
-    if url := settings.smtp_url.get_secret_value():
-        mail = Mail(database, Smtp.of(url), sender=settings.mail_from, public_url=settings.public_url, practice=settings.practice)
-        loops.append(lambda: mail.for_ever())
-    return loops
 
 
 async def _answers(database: asyncpg.Pool) -> None:
@@ -128,7 +113,7 @@ async def _sweep(database: asyncpg.Pool, client: Client) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _in_background(*loops: Loop) -> AsyncIterator[None]:
+async def _in_background(*loops: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(loop()) for loop in loops]
     try:
         yield

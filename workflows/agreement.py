@@ -84,8 +84,6 @@ MESSAGES = frozenset(
 )  # fmt: skip
 """What is said to a case as a whole."""
 
-LOOKS = "2026-11-standard-case-reads-the-record-when-hinted"
-
 FAST_ONLY = frozenset({"confirm_emergency_track", "decide_at_activation_end"})
 """Tasks of the case that mean nothing once it is back on the standard track."""
 
@@ -98,7 +96,6 @@ class CaseStage(Stage):
         self.children: dict[str, ChildWorkflowHandle[Any, StageOutcome]] = {}
         self.sent: CaseView | None = None
         self.round = 1
-        self.looked = 0  # how many hints the record was read for
         self.cleared = ""  # the level of the clearance that the case has: another is asked for when its track changes
         facts = await self.begin()
         await self.set_track()
@@ -325,45 +322,18 @@ class CaseStage(Stage):
             await self.answer(heard)
         else:
             await self.keep_own_moments()
-            await self.look()
+            await self.look_at_activation()
         await self.broadcast()
 
-    async def look(self) -> None:
-        """What changed around the case and asks for somebody's decision. On the standard track the record is read when somebody said so."""
-        hinted, self.looked = self.nudged != self.looked, self.nudged
-        if TRACKS[self.view.track].confirmed:
-            facts = await self.begin()
-            await self.look_at_activation(facts)
-        else:
-            await self.back_on_standard()
-            if not hinted or not workflow.patched(LOOKS):
-                return
-            facts = await self.begin()
-        await self.look_at_stop_and_focal_point(facts)
-
-    async def back_on_standard(self) -> None:
-        """An activation that was revoked has returned the case: its fast track is nobody's to confirm any more."""
-        if closes := [Closing(task=t.id, why="standard") for t in self.tasks.values() if t.kind in FAST_ONLY]:
-            await self.record(f"returned:{self.view.version}", closes=closes)
-
-    async def look_at_stop_and_focal_point(self, facts: dict[str, Any]) -> None:
-        """The head of office decides on a suspension that came by itself, the partnership manager who follows a focal point that has left:
-        once each, and no more when it is over."""
-        asked: list[str] = self.state.setdefault("asked", [])
-        for kind, mark, what in (
-            ("decide_suspension", "stopped-", facts.get("stopped")),
-            ("assign_focal_point", "", facts.get("focal_point_gone")),
-        ):
-            mine = [t for t in self.tasks.values() if t.kind == kind and t.whom.startswith(mark)]
-            if what and not mine and what not in asked:
-                asked.append(what)
-                await self.record(f"{kind}:{what}", opens=[Opening(kind=kind, whom=what)])
-            elif mine and not what:
-                await self.record(f"{kind}:over:{self.view.version}", closes=[Closing(task=t.id, why="over") for t in mine])
-
-    async def look_at_activation(self, facts: dict[str, Any]) -> None:
+    async def look_at_activation(self) -> None:
         """The head of office decides when the activation that this case relies on has ended, when its document was not completed in
         time, or when its review was not ratified: once each."""
+        if not TRACKS[self.view.track].confirmed:
+            # an activation that was revoked has returned the case: its fast track is nobody's to confirm any more
+            if closes := [Closing(task=t.id, why="standard") for t in self.tasks.values() if t.kind in FAST_ONLY]:
+                await self.record(f"returned:{self.view.version}", closes=closes)
+            return
+        facts = await self.begin()
         asked: list[str] = self.state.setdefault("asked", [])
         if facts.get("not_ratified") and "not_ratified" not in asked:
             asked.append("not_ratified")

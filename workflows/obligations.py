@@ -18,7 +18,7 @@ OUTCOMES = {"accept": "obligation.met", "extend": "obligation.extended", "write_
 
 RATIFYING = frozenset({"prepare_review", "give_opinion", "ratify_emergency_review"})
 RATIFIERS = 3
-"""How many opinions an emergency review takes to be ratified, where the slice of a history from before this was read does not say it."""
+"""How many people look at the file of an emergency review before it is ratified (casebook 1, task 28)."""
 
 
 class ObligationsStage(Stage):
@@ -63,8 +63,7 @@ class ObligationsStage(Stage):
                     data={"round": self.start.round, "member": heard.whom, "verdict": verdict, "purpose": "ratification"},
                     take=["answers", "conditions"],
                 )
-                ratify = Opening(kind="ratify_emergency_review", candidates=[self.state["approver"]])
-                enough = [ratify] if spoken == int(self.state.get("ratifiers", RATIFIERS)) else []
+                enough = [Opening(kind="ratify_emergency_review", candidates=[self.state["approver"]])] if spoken == RATIFIERS else []
                 if await self.count(heard, [event], enough):
                     self.state["ratifying"] = spoken
             case "ratify_emergency_review", "not_ratify":
@@ -101,8 +100,6 @@ class ObligationsStage(Stage):
             for id_, c in conditions.items()
             if id_ not in have
         ]
-        if facts.get("ratifiers"):
-            self.state["ratifiers"] = facts["ratifiers"]
         if facts.get("ratification") and not any(t.kind in RATIFYING for t in self.tasks.values()):
             # the file of an emergency review is looked at by a full committee afterwards
             opens.append(self.convening(facts.get("ratify_by")))

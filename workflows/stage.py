@@ -318,7 +318,7 @@ class Stage:
             summary=f"Screen the partner: {trigger}",
             **WRITE,
         )
-        await self._tell(screened.look_again, screened.starts)
+        await self._tell([], screened.starts)
         return screened
 
     async def record(

@@ -14,7 +14,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas.engine import Closing, Event, Opening, Recorded, StageInput, StageOutcome
     from schemas.engine import Track as TrackName
-    from workflows.stage import Fell, Heard, Stage
+    from workflows.stage import Heard, Stage
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,6 @@ ELEMENTS: Mapping[str, str] = MappingProxyType(
 )
 """Which element of the ledger each task closes."""
 
-ANSWER = "provide_vetting_information"
-"""What the partner is asked when the file leaves a question open."""
-
 
 class VettingStage(Stage):
     async def procedure(self) -> StageOutcome:
@@ -65,9 +62,7 @@ class VettingStage(Stage):
                 await self.answer(heard)
                 if heard.verdict == "clear_with_deferrals":
                     await self.read_due_moments()
-            elif isinstance(heard, Fell):
-                await self.on_file(heard)
-            else:
+            elif heard is None:
                 if self.state.get("deferrable"):
                     await self.read_due_moments()
                 await self.open_what_is_needed(await self.begin())
@@ -121,7 +116,6 @@ class VettingStage(Stage):
             + level
             + (f"-after-answer-{answers}" if answers else "")
             + (f"-again-{reached}" if reached else "")
-            + ("-on-file" if self.state.get("on_file") else "")
         )
 
     @property
@@ -132,7 +126,7 @@ class VettingStage(Stage):
 
     def holds_up(self, kind: str) -> bool:
         """Whether an open task of this kind keeps the conclusion of the next level waiting."""
-        if kind in ("set_up_vendor", "confirm_bank_account") or (kind == ANSWER and self.state.get("on_file")):
+        if kind in ("set_up_vendor", "confirm_bank_account"):
             return False
         return not (self.level == EMERGENCY.level and kind in self.state.get("deferrable", []))
 
@@ -142,13 +136,6 @@ class VettingStage(Stage):
         if opens or left or self.level in self.state.get("cleared", []):
             return list(opens)
         return [Opening(kind="conclude_vetting", whom=self.conclusion)]
-
-    async def on_file(self, fell: Fell) -> None:
-        """What was asked was not answered in time: vetting may conclude on the file. The partner may still answer until it does."""
-        if fell.task.kind == ANSWER and fell.moment.does == "on_file":
-            self.state["on_file"] = True
-            if opens := self.then(without=""):
-                await self.record(f"on_file:{fell.task.whom}", opens=opens)
 
     async def answer(self, heard: Heard) -> None:
         """Each verdict with what follows from it."""
@@ -190,10 +177,8 @@ class VettingStage(Stage):
             case "provide_vetting_information", verdict:
                 self.state["answers"] = int(self.state.get("answers", 0)) + 1
                 event = Event(type="vetting.information_provided", data={"verdict": verdict}, take=["items"])
-                late = self.state.pop("on_file", False)
                 if not await self.count(heard, [event], self.then(without=me)):
                     self.state["answers"] -= 1
-                    self.state |= {"on_file": True} if late else {}
             case "conclude_vetting", _:
                 await self.conclude(heard)
             case "set_up_vendor", "set_up":
@@ -219,19 +204,17 @@ class VettingStage(Stage):
 
     async def conclude(self, heard: Heard) -> None:
         """The partner is cleared, asked for more, or refused with every case that waits for it."""
-        unanswered = [Closing(task=t.id, why="concluded") for t in self.tasks.values() if t.kind == ANSWER]
         match heard.verdict:
             case "request_information":
                 event = Event(type="vetting.information_requested", take=["items", "court"])
-                if await self.count(heard, [event], [Opening(kind=ANSWER, whom=self.conclusion)], closes=unanswered):
-                    self.state.pop("on_file", None)
+                await self.count(heard, [event], [Opening(kind="provide_vetting_information", whom=self.conclusion)])
             case "reject":
                 refused = Event(type="clearance.refused", data={"levels": "all"})
                 self.reached(await self.count(heard, [refused], closes=self.all_but(heard.task.id if heard.task else "")))
             case verdict:
                 level = self.level
                 event = Event(type="clearance.granted", data={"level": level, "verdict": verdict}, take=["conditions", "deferrals"])
-                granted = await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")], closes=unanswered)
+                granted = await self.count(heard, [event], [Opening(kind="set_up_vendor", optional="vendor")])
                 if granted:
                     self.state["cleared"] = [*self.state.get("cleared", []), level]
                 self.reached(granted)
@@ -239,7 +222,6 @@ class VettingStage(Stage):
     def reached(self, counted: Recorded | None) -> None:
         """A conclusion that counted; whoever asks from now on gets one of his own."""
         if counted:
-            self.state.pop("on_file", None)
             self.state["reached"] = int(self.state.get("reached", 0)) + 1
 
     def all_but(self, task: str) -> list[Closing]:

@@ -1,13 +1,5 @@
 -- What the rules of the case itself read.
 
--- name: focal_points
--- The cases of an office that are not over, and who their focal point is.
-SELECT workflow, focal_point FROM "case" WHERE office = $1 AND focal_point <> '' AND status <> ALL($2::text[]) ORDER BY reference;
-
--- name: stopped_by_itself
--- Since when a partner is stopped by what no person said, if it is.
-SELECT min(since) FROM block WHERE subject = $1 AND cause = $2 AND lifted_at IS NULL;
-
 -- name: case_row
 -- A case.
 SELECT * FROM "case" WHERE subject = $1;

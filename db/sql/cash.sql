@@ -72,7 +72,7 @@ SELECT id FROM condition WHERE subject = $1 AND gate = $2 AND state = 'open' ORD
 SELECT id FROM obligation WHERE subject = $1 AND cases <> '{}' AND NOT $2 = ANY (cases);
 
 -- name: owed_now
--- Obligations of case, PCA and partner whose day has passed and whose consequence is not yet in force; evidence that is being checked counts as in time.
+-- Obligations of case and partner whose day has passed and whose consequence is not yet in force; evidence that is being checked counts as in time.
 SELECT o.id, o.kind, o.due_at, o.consequences FROM obligation o
 WHERE o.subject = ANY($1::text[]) AND o.state NOT IN ('met', 'written_off', 'evidence_in') AND o.due_at < $2
   AND o.consequences && ARRAY['block_instalment', 'suspend_cash', 'direct_payment_only']

@@ -17,6 +17,17 @@ WHERE r.subject = $1 AND r.instalment < $2 AND r.state NOT IN ('submitted', 'acc
 -- Whether cash was let go for an earlier instalment of a case.
 SELECT EXISTS (SELECT 1 FROM instalment WHERE subject = $1 AND instalment < $2 AND state IN ('released', 'paid', 'reported'));
 
+-- name: direct_payment_only
+-- What leaves nothing but direct payment to a case: stops on it, its PCA and its partner, and what is overdue there and has not stopped
+-- anything yet; not checks that only other cases relied on.
+SELECT b.cause FROM block b LEFT JOIN obligation o ON o.id = b.cause
+WHERE b.subject IN ($1, $2, $3) AND b.scope = 'direct_payment_only' AND b.lifted_at IS NULL
+  AND (o.id IS NULL OR o.cases = '{}' OR $1 = ANY (o.cases))
+UNION
+SELECT o.id FROM obligation o
+WHERE o.subject IN ($1, $2, $3) AND o.state NOT IN ('met', 'written_off', 'evidence_in') AND o.due_at < $4
+  AND 'direct_payment_only' = ANY (o.consequences) AND (o.cases = '{}' OR $1 = ANY (o.cases)) ORDER BY 1;
+
 -- name: ratification
 -- The obligation to put an emergency review before a full committee, while it is open.
 SELECT id, due_at FROM obligation

@@ -17,9 +17,9 @@ SELECT level, state, granted_at, valid_until, limiting_element, reason_code FROM
 -- The cases of a partner in this office, the newest first.
 SELECT subject, reference, workflow, status, focal_point, received_at FROM "case" WHERE partner_subject = $1 ORDER BY received_at DESC, reference DESC;
 
--- name: planning
--- The live and pending documents of a partner, with what their planned cash is read from.
-SELECT reference, document_sha256, start_on, end_on, office_cash_usd, rate FROM "case"
+-- name: planned_cash
+-- Planned cash in US$ of the live and pending documents of a partner.
+SELECT coalesce(sum(office_cash_usd), 0)::numeric FROM "case"
 WHERE partner_subject = $1 AND status NOT IN ('rejected', 'withdrawn', 'cancelled', 'terminated', 'expired', 'closed');
 
 -- name: tasks_of_kind

@@ -32,7 +32,6 @@ from tests.activities.test_settle_approval import PARTNER, UMBRELLA, approve, in
 from tests.activities.test_settle_case import lift, made, notice, suspend
 from tests.activities.test_settle_cash import FIRST, active, bank_says, checked, confirm, ledger, paid, release, released
 from tests.activities.test_settle_document import drafting, standing
-from tests.signing import SIGNER
 
 CASE = "case:KEN/2026/0007"
 PACKS = {track: load(f"{track}-2026-01") for track in ("standard", "emergency")}
@@ -737,7 +736,6 @@ async def batches(desk: Desk) -> dict[str, Batch]:
     case, task = await to_release(desk)
     said = {"amount": FIRST, "value_date": "2026-06-01"}
     decision = Decision(task=task.id, actor="ke.007", role="authorised_officer", verdict="release", key="d", data=said)
-    decision = SIGNER.sign(decision, to="KEN/2026/0007")
     message = Message(kind="raise_concern", actor="ke.p03", role="partner_focal_point", key="m", data={"text": "We wait."})
     events = [
         Event(type="cash.released", data={"instalment": 1}, take=["amount", "value_date"]),

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Any
 
-import asyncpg
 import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities import activation, intake
 from activities.activation import ActivationRefused
@@ -598,24 +598,11 @@ async def test_a_revocation_tells_its_cases_and_misses_none_that_has_ended(desk:
     await client.get_workflow_handle("pca.activation.MOZ-L2-2026-01").terminate("tested")
 
 
-@pytest.mark.parametrize(("deadlocks", "ends"), [(1, True), (2, True), (3, False)])
-async def test_a_revocation_that_the_database_let_lose_is_said_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, deadlocks: int, ends: bool
-) -> None:
-    await in_force(desk)
-    await fast(desk)
-    locked, left = activation._mine, [asyncpg.DeadlockDetectedError("deadlock detected")] * deadlocks
+async def test_a_server_that_is_away_is_no_silent_loss(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        async def signal(self, _name: str) -> None:
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
-    async def mine(*of: Any) -> Any:
-        if left:
-            raise left.pop()
-        return await locked(*of)
-
-    monkeypatch.setattr(activation, "_mine", mine)
-    said = {"reason": "The water has fallen.", "actor": "mz.023", "role": "regional_director", "at": at("2026-03-12")}
-    if ends:
-        assert await activation.revoke(desk.pool, "MOZ-L2-2026-01", **said) == ["MOZ/2026/0031"]
-    else:
-        with pytest.raises(asyncpg.DeadlockDetectedError):
-            await activation.revoke(desk.pool, "MOZ-L2-2026-01", **said)
-    assert len(await desk.told("activation:MOZ-L2-2026-01", "activation.revoked")) == int(ends)
+    monkeypatch.setattr(client, "get_workflow_handle", lambda _id: Away())
+    with pytest.raises(RPCError, match="away"):
+        await activation._look_again(client, "pca.MZ.MOZ-2026-0031")

@@ -94,9 +94,28 @@ async def test_a_case_taken_after_a_refusal_is_vetted_anew(desk: Desk) -> None:
     assert (await desk.ask(second, at("2026-02-25", "08:01"))).state == "waiting"
 
 
+async def test_a_case_waits_for_its_pca_while_that_is_in_draft(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    assert (await desk.ask(case, at("2026-02-16", "09:00"), need="umbrella")).state == "waiting"
+
+
+async def test_a_pca_in_force_is_granted(desk: Desk) -> None:
+    case = await desk.taken(facts("C2"))
+    assert (await desk.ask(case, at("2026-03-01", "09:00"), need="umbrella")).state == "granted"
+
+
 async def test_a_case_that_nobody_knows_is_not_answered(desk: Desk) -> None:
     with pytest.raises(CaseUnknown):
         await desk.ask("case:KEN/1999/0001", at("2026-02-16"))
+
+
+async def test_a_pca_that_is_over_is_refused_for_good(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    await desk.ask(case, at("2026-02-16", "09:00"), need="umbrella")
+    await desk.pool.execute("UPDATE umbrella SET status = 'terminated'")
+    asked = await desk.ask(case, at("2026-02-17"), need="umbrella")
+    assert (asked.state, [finding.rule for finding in asked.findings]) == ("refused", ["no_pca"])
+    assert await desk.pool.fetchval("SELECT count(*) FROM waiting") == 0
 
 
 async def test_a_clearance_that_is_granted_while_a_case_waits_is_found_by_asking_again(desk: Desk) -> None:
@@ -118,3 +137,10 @@ async def test_a_case_that_was_told_of_the_refusal_is_told_the_same_again(desk: 
     for minute in ("10:01", "10:02"):
         assert (await desk.ask(case, at("2026-02-20", minute))).state == "refused"
     assert len(await desk.told(KE, "waiting.left")) == 1
+
+
+async def test_a_case_waits_for_its_pca_once_however_often_it_asks(desk: Desk) -> None:
+    case = await desk.taken(facts("C1"))
+    for minute in ("09:00", "09:01"):
+        assert (await desk.ask(case, at("2026-02-16", minute), need="umbrella")).state == "waiting"
+    assert len(await desk.told("umbrella:KE:P-KE-0001:KE-2023", "waiting.entered")) == 1

@@ -1,12 +1,11 @@
 """What a stage begins with, and its open tasks as the record has them."""
 
-from datetime import date
 from typing import cast
 
 import asyncpg
 import pytest
 
-from activities import begin, focal_points, versions
+from activities import begin
 from activities.view import CaseUnknown, view_of
 from schemas.engine import BeginStage, Event, Opening
 from tests.activities.desk import Desk, at, facts
@@ -102,32 +101,3 @@ async def test_before_its_first_version_a_document_begins_as_it_was_submitted(de
     intake["document"]["template_deviations"] = ["12.1"]
     begun = await desk.begin(await desk.taken(intake), "document", at("2026-02-16"))
     assert (begun["version"], begun["first"], begun["deviations"]) == (0, True, ["12.1"])
-
-
-async def test_a_signed_case_whose_partner_was_stopped_by_itself_says_since_when_and_not_why(desk: Desk) -> None:
-    case = await desk.taken(facts("C1"))
-    await desk.pool.execute(
-        "INSERT INTO block (id, subject, scope, cause, since) VALUES ('b', $1, 'all', 'screening', '2026-06-11 08:00Z')", KE
-    )
-    assert "stopped" not in await desk.begin(case, "case", at("2026-06-12")), "nothing is signed yet"
-    await desk.pool.execute("UPDATE \"case\" SET status = 'active'")
-    assert (await desk.begin(case, "case", at("2026-06-12")))["stopped"] == "stopped-2026-06-11"
-    await desk.pool.execute("UPDATE block SET lifted_at = since")
-    assert "stopped" not in await desk.begin(case, "case", at("2026-06-12"))
-
-
-async def test_a_case_whose_focal_point_holds_the_role_no_more_says_so(desk: Desk) -> None:
-    case = await desk.taken(facts("C1"))
-    row = await desk.case(case)
-    assert await focal_points.left(desk.pool, "KE", at("2026-03-02")) == []
-    office = (await versions.office_in_force(desk.pool, "KE", date(2026, 3, 2))).model_dump(mode="json", by_alias=True)
-    for person in office["people"]:
-        if person["actor"] == row["focal_point"]:
-            person["roles"] = [{"role": "focal_point", "to": "2026-03-04"}]
-    await versions.load_office(desk.pool, office | {"version": "2", "effective_on": "2026-03-02"})
-    assert "focal_point_gone" not in await desk.begin(case, "case", at("2026-03-04"))
-    assert (await desk.begin(case, "case", at("2026-03-05")))["focal_point_gone"] == f"{row['focal_point']}-2"
-    assert await focal_points.left(desk.pool, "KE", at("2026-03-05")) == [row["workflow"]]
-    await desk.pool.execute("UPDATE \"case\" SET status = 'withdrawn'")
-    assert "focal_point_gone" not in await desk.begin(case, "case", at("2026-03-05"))
-    assert await focal_points.left(desk.pool, "KE", at("2026-03-05")) == []

@@ -1,6 +1,5 @@
 """Delivery: at least once, in order per subject, with back-off, and dead where it is hopeless."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -22,10 +21,6 @@ async def write(pool: asyncpg.Pool, subject: str, *versions: int) -> None:
         await chains.lock([subject])
         for version in versions:
             await chains.append(subject, body("document.sent", AT, {"version": version}, cause={"kind": "timer", "id": "t"}))
-
-
-class Killed(BaseException):
-    """A worker that says nothing any more."""
 
 
 class Listener:
@@ -57,7 +52,6 @@ async def test_events_are_told_in_order_and_once(pool: asyncpg.Pool, listener: L
 async def test_later_events_follow_from_where_it_stopped(pool: asyncpg.Pool, listener: Listener) -> None:
     await delivery.deliver(pool, "test", listener)
     await write(pool, "case:A", 4)
-    await delivery.enter(pool, "test")
     assert await delivery.deliver(pool, "test", listener) == 1
     assert listener.heard[-1] == ("case:A", 4)
 
@@ -95,86 +89,6 @@ async def test_two_senders_never_tell_one_subject_at_the_same_time(pool: asyncpg
     assert listener.heard == []
 
 
-async def test_who_loses_the_lease_does_not_say_how_far_it_came(pool: asyncpg.Pool, listener: Listener) -> None:
-    async def slow(event: Told) -> None:
-        # the lease has passed: another sender tells everything, and its word stands
-        await pool.execute("UPDATE delivery SET leased_until = clock_timestamp()")
-        await delivery.deliver(pool, "test", listener)
-        raise ConnectionError
-
-    assert await delivery.deliver(pool, "test", slow) == 0
-    assert [sequence for _, sequence in listener.heard] == [1, 2, 3]
-    row = await pool.fetchrow("SELECT next_sequence, attempts, pending FROM delivery")
-    assert row is not None
-    assert tuple(row) == (4, 0, False)
-
-
-async def test_a_sender_that_is_told_to_stop_leaves_its_subject_to_others_at_once(pool: asyncpg.Pool, listener: Listener) -> None:
-    async def stopped(event: Told) -> None:
-        if event.sequence == 2:
-            raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        await delivery.deliver(pool, "test", stopped)
-    assert await delivery.deliver(pool, "test", listener) == 2
-
-
-async def test_a_sender_that_died_holds_its_subject_up_no_longer_than_its_lease(pool: asyncpg.Pool, listener: Listener) -> None:
-    now = datetime.now(UTC)
-
-    async def dies(event: Told) -> None:
-        raise Killed
-
-    with pytest.raises(Killed):
-        await delivery.deliver(pool, "test", dies, at=now)
-    assert await delivery.deliver(pool, "test", listener, at=now) == 0
-    assert await delivery.deliver(pool, "test", listener, at=now + delivery.LEASE) == 3
-
-
-async def test_a_subscriber_that_hangs_is_given_up_on(pool: asyncpg.Pool, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hangs(event: Told) -> None:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(delivery, "PATIENCE", 0)
-    found = await delivery.portion(pool, "test", hangs)
-    assert isinstance(found.failure, TimeoutError)
-
-
-async def test_what_is_written_out_of_order_is_entered_all_the_same(pool: asyncpg.Pool, listener: Listener) -> None:
-    """A transaction that took its positions first and commits last."""
-    async with pool.acquire() as conn:
-        transaction = conn.transaction()
-        await transaction.start()
-        chains = Chains(cast("asyncpg.Connection", conn))
-        await chains.lock(["case:LATE"])
-        await chains.append("case:LATE", body("document.sent", AT, {"version": 1}, cause={"kind": "timer", "id": "t"}))
-        await write(pool, "case:B", 1)
-        await delivery.enter(pool, "test")
-        await transaction.commit()
-    await delivery.enter(pool, "test")
-    while await delivery.deliver(pool, "test", listener):
-        pass
-    assert {("case:LATE", 1), ("case:B", 1)} <= set(listener.heard)
-
-
-async def test_who_begins_later_is_told_only_what_comes_after(pool: asyncpg.Pool, listener: Listener) -> None:
-    await delivery.enter(pool, "late", await pool.fetchval("SELECT max(position) FROM event"))
-    await write(pool, "case:A", 4)
-    await delivery.enter(pool, "late")
-    assert await delivery.deliver(pool, "late", listener) == 1
-    assert listener.heard == [("case:A", 4)]
-
-
-async def test_a_long_record_is_entered_page_by_page(pool: asyncpg.Pool, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "PAGE", 2)
-    await write(pool, "case:B", 1, 2)
-    await write(pool, "case:C", 1)
-    await delivery.enter(pool, "paged")
-    while await delivery.deliver(pool, "paged", listener):
-        pass
-    assert len(listener.heard) == 6
-
-
 async def test_the_first_subscriber_is_the_log(pool: asyncpg.Pool, listener: Listener) -> None:
     await delivery.enter(pool, "log")
     assert await delivery.deliver(pool, "log", delivery.to_log) == 3
@@ -199,9 +113,7 @@ def resting(monkeypatch: pytest.MonkeyPatch, *while_idle: Callable[[], Awaitable
             raise Over
         await left.pop(0)()
 
-    monkeypatch.setattr(
-        delivery, "asyncio", SimpleNamespace(sleep=rest, timeout=asyncio.timeout, get_running_loop=asyncio.get_running_loop)
-    )
+    monkeypatch.setattr(delivery, "asyncio", SimpleNamespace(sleep=rest))
 
 
 async def test_the_loop_tells_every_subscriber_and_rests_only_when_nothing_is_left(

@@ -1,6 +1,8 @@
 """A new sanctions list reaches every partner with a case that is not over."""
 
+import pytest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.rescreen import rescreen
 from tests.activities.desk import Desk, facts
@@ -47,3 +49,15 @@ async def test_what_a_new_hit_stops_is_stopped_before_anybody_is_told(desk: Desk
     assert (await rescreen(desk.pool, client)).with_hits == (LB,)
     assert await desk.pool.fetchval("SELECT count(*) FROM hit WHERE subject = $1 AND state = 'open'", LB) == 1
     assert (await client.get_workflow_handle("pca.partner.P-LB-0005.LB.vetting").describe()).workflow_type == "Vetting"
+
+
+async def test_a_server_that_cannot_be_reached_is_no_silent_loss(desk: Desk, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from activities import rescreen as module
+
+    class Away:
+        async def signal(self, _name: str) -> None:
+            raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+    monkeypatch.setattr(client, "get_workflow_handle", lambda _id: Away())
+    with pytest.raises(RPCError, match="away"):
+        await module._look_again(client, "pca.LB.LBN-2026-0005")

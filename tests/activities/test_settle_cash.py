@@ -1024,21 +1024,6 @@ async def test_a_case_that_relied_on_nothing_postponed_is_paid_all_the_same(desk
     await desk.pool.execute("UPDATE obligation SET cases = '{case:MOZ/2026/0099}' WHERE subject = $1", fp.PARTNER)
     done = await fp.request(desk, case, fp.LOWERED, when="2026-06-22")
     assert "direct_payment_only" not in rules(done.findings)
-    await desk.pool.execute("UPDATE block SET lifted_at = since WHERE subject = $1", fp.PARTNER)
-    again = await fp.request(desk, case, fp.LOWERED, "1-return-1", "2026-06-22")
-    assert "direct_payment_only" not in rules(again.findings), "nor by the calendar alone"
-
-
-async def test_at_the_release_an_overdue_assessment_stops_the_same_as_at_the_request(desk: Desk) -> None:
-    case = await fp.active(desk)
-    fp.taken(await fp.request(desk, case, fp.LOWERED))
-    for kind in ("certify_request", "check_request"):
-        fp.taken(await fp.check(desk, case, kind))
-    await desk.pool.execute("UPDATE obligation SET due_at = $2 WHERE id = $1", (await hact(desk))["id"], at("2026-03-22", "12:00"))
-    assert await fp.stops(desk, fp.PARTNER) == set()
-    assert "direct_payment_only" in rules((await fp.release(desk, case)).findings), "overdue by the calendar"
-    await desk.pool.execute("UPDATE obligation SET cases = '{case:MOZ/2026/0099}' WHERE id = $1", (await hact(desk))["id"])
-    assert "direct_payment_only" not in rules((await fp.release(desk, case)).findings), "only another case relied on it"
 
 
 async def test_the_assessment_is_due_with_the_release_of_the_second_instalment(desk: Desk) -> None:

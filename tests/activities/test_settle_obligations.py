@@ -8,7 +8,6 @@ from tests.activities.desk import Desk, at, rules, sha
 from tests.activities.test_deferrals import rated
 from tests.activities.test_settle_approval import PARTNER, in_signature, objects, sign, signed
 from tests.activities.test_settle_cash import paid, report
-from tests.signing import SIGNER
 
 ORIGINAL = "KEN/2026/0007:signed_original"
 FACE = "KEN/2026/0007:quarterly_face:1"
@@ -300,7 +299,7 @@ async def test_an_assessment_leaves_the_duty_to_renew_another_one(desk: Desk) ->
     done = await desk.decide(task, "ke.014", "assurance_officer", "rate", at("2026-10-02"), [event], subject=PARTNER, data=data)
     assert not done.refused, done.findings
     rows = await desk.pool.fetch("SELECT id, state FROM obligation WHERE subject = $1 AND kind = 'assessment_renewal' ORDER BY id", PARTNER)
-    assert [(row["id"].split(":")[3], row["state"]) for row in rows] == [("psea", "met"), ("registration", "open")]
+    assert [(row["id"].split(":")[2], row["state"]) for row in rows] == [("psea", "met"), ("registration", "open")]
 
 
 async def test_a_refused_extension_leaves_the_day_and_its_consequence(desk: Desk) -> None:
@@ -332,7 +331,7 @@ async def test_a_condition_that_is_met_is_not_met_again(desk: Desk) -> None:
 
 # Of a partner, on the fast path ---------------------------------------------------------------------------------------------------
 
-PROFILE = "MZ:P-MZ-0031:partner_verification"
+PROFILE = "P-MZ-0031:partner_verification"
 
 
 async def of_partner(desk: Desk, kind: str, verdict: str, actor: str, role: str, event: str, when: str, **said: Any) -> Recorded:
@@ -340,13 +339,11 @@ async def of_partner(desk: Desk, kind: str, verdict: str, actor: str, role: str,
     from db import content
     from schemas.engine import Batch
     from schemas.messages import Decision
-    from schemas.names import owner_of
 
     opening = Opening(kind=kind, whom=f"{PROFILE} {verdict}-{desk.keys}", roles=[role])
     (task,) = await desk.open(fp.PARTNER, "obligations", at(when, "07:00"), opening)
     refs = {name: await content.put(desk.pool, value) for name, value in said.items()}
     decision = Decision(task=task.id, actor=actor, role=role, verdict=verdict, key=f"p{desk.keys}", **refs)
-    decision = SIGNER.sign(decision, to=owner_of(fp.PARTNER))
     events = [Event(type=event, data={"obligation": PROFILE}, take=["documents", "until"])]
     batch = Batch(
         key=decision.receipt, subject=fp.PARTNER, stage="obligations", at=at(when), decision=decision, task=task, events=events,

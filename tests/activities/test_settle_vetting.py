@@ -490,7 +490,7 @@ async def test_each_element_that_may_be_postponed_is_owed_by_the_partner(
     case, partner = await fp.asking(desk)
     fp.taken(await postpone(desk, kind, name, actor, role, verdict))
     (told,) = await desk.told(partner, "vetting.element_deferred")
-    assert (told["element"], told["obligation"], told["due"]) == (name, f"MZ:P-MZ-0031:{owed}", "2026-06-11")
+    assert (told["element"], told["obligation"], told["due"]) == (name, f"P-MZ-0031:{owed}", "2026-06-11")
     row = await desk.row("obligation", partner, kind=owed)
     assert row is not None
     assert (row["due_at"].date().isoformat(), list(row["cases"])) == ("2026-06-11", [case])

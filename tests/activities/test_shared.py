@@ -3,11 +3,9 @@
 import uuid
 
 import asyncpg
-import pytest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.shared import look_again, search_attributes, start_shared
+from activities.shared import search_attributes, start_shared
 from schemas.engine import CaseView, Clock, StageInput, Start
 from schemas.search_attributes import PCA_COUNTRY, PCA_PARTNER, PCA_REF, PCA_STAGE
 
@@ -70,19 +68,3 @@ async def test_what_runs_on_real_time_is_on_no_clock(pool: asyncpg.Pool, client:
     assert await signals(client, start.id) == ["look_again"]
     assert await pool.fetchval("SELECT count(*) FROM clock_member") == 0
     await client.get_workflow_handle(start.id).terminate()
-
-
-@pytest.mark.parametrize(("status", "lost"), [(RPCStatusCode.NOT_FOUND, False), (RPCStatusCode.UNAVAILABLE, True)])
-async def test_who_has_ended_has_nothing_to_look_at_and_a_server_that_is_away_is_no_silent_loss(
-    client: Client, monkeypatch: pytest.MonkeyPatch, status: RPCStatusCode, lost: bool
-) -> None:
-    class Away:
-        async def signal(self, _name: str) -> None:
-            raise RPCError("away", status, b"")
-
-    monkeypatch.setattr(client, "get_workflow_handle", lambda _id: Away())
-    if not lost:
-        await look_again(client, "pca.LB.LBN-2026-0005")
-        return
-    with pytest.raises(RPCError, match="away"):
-        await look_again(client, "pca.LB.LBN-2026-0005")

@@ -22,8 +22,7 @@ from temporalio.worker import Replayer
 
 from bench import lifecycle
 from bench.play import stumbled
-from cli.stack import prepare
-from db import audit
+from db import audit, migrate
 from db.pool import connect_pool
 from embedded import practice
 from embedded.auto import Auto
@@ -34,7 +33,6 @@ from worker import doors
 from worker.connect import connect_temporal
 from worker.guard import Guard
 from worker.registry import WORKFLOWS, sandbox
-from worker.signing import Signer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(540)]
 
@@ -88,7 +86,7 @@ async def survived() -> AsyncIterator[Survived]:
     print(f"PCA_CHAOS_SEED={seed}")
     today = datetime.now(UTC).date()
     async with Stack(practice=True, signals=False) as stack:
-        await prepare(stack.database_url, stack.signing_key)
+        await asyncio.to_thread(migrate.apply, stack.database_url)
         pool = await connect_pool(stack.database_url, size=12)
         try:
             await lifecycle.load(pool, today)
@@ -103,7 +101,7 @@ async def survived() -> AsyncIterator[Survived]:
                 taken = await doors.submit(pool, client, intake(n, today), clock=clock)
                 assert taken.reference, taken.findings
                 references.append(taken.reference)
-                auto = Auto(pool, client, told=lambda line: None, signer=Signer.load(stack.signing_key))
+                auto = Auto(pool, client, told=lambda line: None)
                 autos.append(auto)
                 await auto.play_clock(clock, until=today + HORIZON)
 

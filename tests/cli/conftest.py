@@ -108,10 +108,7 @@ def _here(arguments: tuple[str, ...], stdin: bytes) -> Ran:
 async def engine(
     stack: Stack, client: Client, pool: asyncpg.Pool, record_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Engine]:
-    servers = {
-        "DATABASE_URL": record_url, "TEMPORAL_ADDRESS": stack.temporal_address, "PCA_PRACTICE": "1", "PCA_BANK_URL": stack.bank_url,
-        "PCA_SIGNING_KEY": stack.signing_key,
-    }  # fmt: skip
+    servers = {"DATABASE_URL": record_url, "TEMPORAL_ADDRESS": stack.temporal_address, "PCA_PRACTICE": "1", "PCA_BANK_URL": stack.bank_url}
     for name in list(os.environ):
         if name.startswith(("TEMPORAL_", "PCA_")):
             monkeypatch.delenv(name)

@@ -9,9 +9,9 @@ from cli.main import pca as group
 from tests.cli.conftest import Pca
 
 COMMANDS = {
-    "api", "audit", "clock", "decide", "delegate", "demo", "doctor", "down",
-    "emergency", "import", "keys", "list", "load", "mail", "migrate", "office", "play", "policy", "rates",
-    "sanctions", "schema", "show", "submit", "tasks", "tell", "up", "webhooks", "worker",
+    "audit", "clock", "decide", "demo", "doctor", "down",
+    "emergency", "import", "list", "load", "migrate", "office", "play", "policy", "rates",
+    "sanctions", "schema", "show", "submit", "tasks", "tell", "up", "worker",
 }  # fmt: skip
 
 

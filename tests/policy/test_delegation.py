@@ -60,29 +60,12 @@ def test_delegates_are_those_in_force():
     assert delegation.delegates(entries, "ke.other", "head_of_office", DAY) == ()
 
 
-YEAR = {"from": "2026-01-01", "to": "2026-12-31"}
-PEOPLE = [
-    {"actor": "ke.head", "name": "B", "roles": [{"role": "head_of_office", **YEAR}]},
-    {"actor": "ke.deputy", "name": "C", "roles": [{"role": "head_of_office"}, {"role": "finance_officer"}]},
-    {"actor": "ke.director", "name": "D", "roles": [{"role": "regional_director"}]},
-    {"actor": "ke.officer", "name": "E", "roles": [{"role": "authorised_officer"}]},
-    {"actor": "ke.leaving", "name": "F", "roles": [{"role": "head_of_office", "to": "2026-03-15"}]},
-    {"actor": "p.officer", "name": "G", "roles": [{"role": "partner_authorised_officer"}]},
-]
-
-
-def new(others=(), day: date = date(2026, 2, 27), **changes) -> list[str]:
-    return rules(delegation.check_new(entry(**changes), others, office(people=PEOPLE), day))
+def new(others=(), **changes) -> list[str]:
+    return rules(delegation.check_new(entry(**changes), others, office()))
 
 
 def test_a_good_delegation_can_be_entered():
     assert new() == []
-
-
-def test_a_higher_role_of_the_ladder_may_be_the_delegate_and_a_lower_one_may_not():
-    assert new(delegate="ke.director") == []
-    assert new(delegate="ke.officer") == ["delegation_authority"]
-    assert new(delegate="ke.leaving") == ["delegation_authority"], "not to the end"
 
 
 @pytest.mark.parametrize(
@@ -92,40 +75,16 @@ def test_a_higher_role_of_the_ladder_may_be_the_delegate_and_a_lower_one_may_not
         ({"delegate": "nobody"}, ["unknown_actor"]),
         ({"delegate": "ke.head"}, ["delegation_to_self"]),
         ({"from": "2026-04-01"}, ["delegation_dates"]),
-        ({"from": "2026-02-01", "to": "2026-02-26"}, ["delegation_past"]),
         ({"roles": ["head_of_office", "finance_officer"]}, ["delegation_role_not_held"]),
         ({"from": "2027-01-01", "to": "2027-01-31"}, ["delegation_role_not_held"]),
-        ({"to": "2027-01-01"}, ["delegation_role_not_held"]),
-        ({"delegate": "p.officer"}, ["delegation_authority", "delegation_across_sides"]),
+        ({"delegate": "p.officer"}, ["delegation_across_sides"]),
     ],
 )
 def test_a_delegation_that_cannot_be(changes, expected):
     assert new(**changes) == expected
 
 
-def test_every_reason_is_given_at_once():
-    assert new(delegate="ke.officer", roles=["head_of_office", "finance_officer"], to="2026-02-28") == [
-        "delegation_dates", "delegation_role_not_held", "delegation_authority", "delegation_authority",
-    ]  # fmt: skip
-
-
 def test_what_was_delegated_is_not_passed_on():
     chain = [entry(principal="ke.focal", delegate="ke.head")]
     assert new(chain) == ["delegation_chain"]
     assert new([entry(principal="ke.focal", delegate="ke.head", to="2026-02-28", **{"from": "2026-02-01"})]) == []
-
-
-def test_who_is_away_himself_takes_nothing_over():
-    assert new([entry(principal="ke.deputy", delegate="ke.director")]) == ["delegation_chain"]
-
-
-def test_two_do_not_act_for_one_person_in_one_role_on_one_day():
-    assert new([entry(delegate="ke.director", to="2026-03-01", **{"from": "2026-02-01"})]) == ["delegation_overlap"]
-    assert new([entry(delegate="ke.director", roles=["finance_officer"])]) == []
-
-
-def test_what_principal_or_delegate_hold_no_more_is_delegated_no_more():
-    two = entry(roles=["head_of_office", "finance_officer"])
-    assert delegation.covered(two, office(people=PEOPLE), DAY).roles == ("head_of_office",)
-    assert delegation.covered(entry(delegate="ke.leaving"), office(people=PEOPLE), date(2026, 3, 15)).roles == ("head_of_office",)
-    assert delegation.covered(entry(delegate="ke.leaving"), office(people=PEOPLE), date(2026, 3, 16)).roles == ()

@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 
 from schemas.engine import Closing, Event, Opening, Recorded, Task
-from schemas.names import owner_of
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, rules
 from tests.races.many import multiplied
@@ -81,7 +80,7 @@ def stop_partner(partner: str) -> Act:
     """What is owed falls due, and its consequence fires."""
 
     async def act(desk: Desk) -> Recorded:
-        identity = f"{owner_of(partner)}:psea_assessment"
+        identity = f"{partner.split(':')[2]}:psea_assessment"
         event = Event(type="obligation.overdue", data={"obligation": identity, "level": 0})
         return await desk.system(partner, "obligations", "due", at("2026-07-01"), [event])
 

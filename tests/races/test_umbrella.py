@@ -37,6 +37,7 @@ async def both_in_signature(desk: Desk) -> None:
             )
         )
         await desk.open(case, "approval", at("2026-03-18", "11:00"), Opening(kind="sign_for_office"))
+    await desk.ask(second, at("2026-03-18", "12:00"), need="umbrella")
 
 
 async def _second(desk: Desk) -> str:
@@ -91,7 +92,7 @@ def withdraws(case: str) -> Act:
 
 
 def asks(case: str) -> Act:
-    return lambda desk: desk.ask(case, at("2026-03-19"), "emergency")
+    return lambda desk: desk.ask(case, at("2026-03-19"), need="umbrella")
 
 
 async def test_the_carrier_leaves_or_signs_and_the_pca_is_never_lost(desk: Desk, pool: asyncpg.Pool, table: Table, runs: int) -> None:

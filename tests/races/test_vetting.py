@@ -6,7 +6,6 @@ import asyncpg
 import pytest
 
 from schemas.engine import Asked, Event, Opening, Recorded, Task
-from schemas.names import owner_of
 from tests.activities import fast_path as fp
 from tests.activities.desk import Desk, at, facts, rules
 from tests.races.many import multiplied
@@ -49,7 +48,7 @@ def asks(case: str, level: str, day: str) -> Act:
 
 def concludes(partner: str, whom: str, day: str) -> Act:
     async def act(desk: Desk) -> Recorded:
-        task = Task(id=f"{owner_of(partner)}:vetting:1:conclude_vetting:{whom}", kind="conclude_vetting", whom=whom)
+        task = Task(id=f"{partner.split(':')[2]}:vetting:1:conclude_vetting:{whom}", kind="conclude_vetting", whom=whom)
         data = {"deferrals": [{"element": name, "reason": "Behind the flood."} for name in ("profile", "psea", "hact")]}
         event = Event(type="clearance.granted", data={"level": "emergency"}, take=["conditions", "deferrals"])
         return await desk.decide(
@@ -62,7 +61,7 @@ def concludes(partner: str, whom: str, day: str) -> Act:
 
 def assumes(partner: str, day: str) -> Act:
     async def act(desk: Desk) -> Recorded:
-        task = Task(id=f"{owner_of(partner)}:vetting:1:assess_psea", kind="assess_psea", whom="")
+        task = Task(id=f"{partner.split(':')[2]}:vetting:1:assess_psea", kind="assess_psea", whom="")
         event = Event(type="vetting.element_recorded", data={"element": "psea", "task": "assess_psea"})
         return await desk.decide(
             task, "mz.014", "assurance_officer", "assume_low_capacity", at(day), [event], subject=partner, comment="Cut off.",

@@ -45,7 +45,7 @@ VIOLATIONS = {
         "AND stop ->> 'scope' IN ('all', 'cash', 'instalment') AND NOT EXISTS (SELECT FROM event l WHERE l.subject = b.subject "
         "AND l.position BETWEEN b.position AND r.position AND l.data -> 'data' -> 'lifts' ? (stop ->> 'id'))"
     ),
-    "a case on the fast path of a revoked activation that is not before its approver": (
+    "a case on the fast path of a revoked activation that nobody has approved": (
         "SELECT c.subject FROM \"case\" c JOIN activation a ON a.reference = c.activation WHERE a.state = 'revoked' "
         "AND c.track = 'emergency' AND c.status IN ('received', 'vetting', 'drafting', 'in_review')"
     ),

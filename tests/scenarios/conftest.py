@@ -11,16 +11,16 @@ import asyncpg
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHistory
 
+from activities import versions
 from cli.demo import EXAMPLES, Outcome, play_examples
 from cli.figures import Difference, differences, figures
-from cli.stack import prepare
+from db import migrate
 from db.pool import connect_pool
 from embedded.bank import Movement, movements
 from embedded.player import Play, Player, PlayFailed, Step, read
 from embedded.stack import Stack
 from worker.connect import connect_temporal
 from worker.main import build_worker
-from worker.signing import Signer
 
 CACHED = int(os.environ.get("PCA_TEST_CACHE", "1000"))
 
@@ -81,16 +81,15 @@ def _variant(case: str, number: int) -> Play:
     )
 
 
-async def _play_variants(pool: asyncpg.Pool, client: Client, stack: Stack) -> list[Difference]:
+async def _play_variants(pool: asyncpg.Pool, client: Client, bank_url: str) -> list[Difference]:
     """Every variant side by side; where they end otherwise than expected."""
     expected = json.loads((EXAMPLES / "expected.json").read_text(encoding="utf-8"))
     found: list[Difference] = []
-    signer = Signer.load(stack.signing_key)
 
     async def group(number: int, cases: tuple[str, ...]) -> None:
         plays = [_variant(case, number) for case in cases]
         try:
-            await Player(pool, client, stack.bank_url, told=lambda play, line: None, signer=signer).play(*plays)
+            await Player(pool, client, bank_url, told=lambda play, line: None).play(*plays)
         except PlayFailed as error:
             found.append(Difference(error.case, "play", "every step as written", str(error)))
             return
@@ -107,12 +106,13 @@ async def _play_variants(pool: asyncpg.Pool, client: Client, stack: Stack) -> li
 async def played() -> AsyncIterator[Played]:
     """All cases of the demo, side by side on their practice clocks, then the variants in the same record."""
     async with Stack(practice=True, signals=False) as stack:
-        await prepare(stack.database_url, stack.signing_key)
+        await asyncio.to_thread(migrate.apply, stack.database_url)
         pool = await connect_pool(stack.database_url, size=12)
+        await versions.load_shipped_packs(pool)
         client = await connect_temporal(address=stack.temporal_address)
         async with build_worker(client, pool, bank_url=stack.bank_url, cached=CACHED):
             outcome = await play_examples(stack, (), quiet=True)
-            variants = await _play_variants(pool, client, stack)
+            variants = await _play_variants(pool, client, stack.bank_url)
             histories = [history async for history in client.list_workflows().map_histories()]
             yield Played(outcome, pool, client, histories, await movements(stack.bank_url), variants)
         await pool.close()

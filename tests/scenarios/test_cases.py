@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -139,8 +138,7 @@ async def test_the_psea_standards_of_the_new_partner_add_up_to_12(played: Played
 
 async def test_the_cash_of_both_documents_counts_for_the_threshold_of_their_partner(played: Played) -> None:
     partner = await played.pool.fetchval("""SELECT partner_subject FROM "case" WHERE reference = 'MOZ/2026/0033'""")
-    async with played.pool.acquire() as conn:
-        planned = await ledger.planned_cash(conn, partner, load("standard-2026-01"), date(2026, 3, 16))
+    planned = await played.pool.fetchval(ledger.SQL["planned_cash"], partner)
     assert round(planned) == 477_230
 
 

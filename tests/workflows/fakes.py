@@ -223,7 +223,6 @@ class FakeEffects(Effects):
             Moment(at=due - REMIND_BEFORE, does="remind", level=1),
             Moment(at=due + ESCALATE_AFTER, does="escalate", level=1),
             *([Moment(at=due + 2 * ESCALATE_AFTER, does="replaceable")] if o.kind == "give_opinion" else []),
-            *([Moment(at=due + 5 * ESCALATE_AFTER, does="on_file")] if o.kind == "provide_vetting_information" else []),
             *o.moments,
         ]
         ids = []

@@ -13,11 +13,11 @@ PROMISE = "TST/2026/1:committee_ratification"
 OWED = {"id": PROMISE, "owner_role": "committee_secretary", "verifier_role": "overall_approver", "evidence_in": False}
 
 
-async def ratification(bench: Bench, days: float = 30, **facts: Any) -> Running:
+async def ratification(bench: Bench, days: float = 30) -> Running:
     due = iso(days)
     promise = OWED | {"due": due, "moments": [{"at": due, "does": "overdue", "level": 1}]}
     bench.effects.view = fast("signed")
-    bench.effects.facts["obligations"] = {"open": [promise], "conditions": [], "ratification": True, "ratify_by": due, **facts}
+    bench.effects.facts["obligations"] = {"open": [promise], "conditions": [], "ratification": True, "ratify_by": due}
     stage = await bench.start("Obligations", "obligations", bench.subject)
     await stage.settled()
     return stage
@@ -176,13 +176,3 @@ async def test_a_due_date_that_an_event_moves_moves_what_happens_at_it(bench: Be
     await stage.handle.signal("look_again")
     await stage.later(6)
     assert bench.effects.recorded("obligation.overdue") == [{"obligation": PROMISE, "level": 1}]
-
-
-@pytest.mark.parametrize("needed", [2, 3])
-async def test_how_many_must_speak_is_the_packs_to_say(bench: Bench, needed: int) -> None:
-    stage = await ratification(bench, ratifiers=needed)
-    await stage.agreed("prepare_review", "convene", **CONVENED)
-    await opinions(stage, *NAMED[: needed - 1])
-    assert "ratify_emergency_review" not in await stage.open()
-    await opinions(stage, NAMED[needed - 1])
-    assert "ratify_emergency_review" in await stage.open()

@@ -257,36 +257,3 @@ async def test_a_flag_raised_while_the_vendor_is_set_up_leads_to_a_conclusion_of
     await stage.settled()
     assert await stage.open() == ["conclude_vetting 0-again-1", "set_up_vendor"]
     assert bench.effects.open() == ["set_up_vendor", "conclude_vetting 0-again-1"]
-
-
-async def unanswered(bench: Bench) -> Running:
-    """The partner was asked, and has not answered five days after it was due."""
-    stage = await vetting(bench)
-    await stage.agreed("conclude_vetting", "request_information", "0", message_to_partner="Please", reason_code="capacity")
-    await stage.later(11)
-    return stage
-
-
-async def test_without_an_answer_vetting_is_concluded_on_the_file(bench: Bench) -> None:
-    stage = await unanswered(bench)
-    assert await stage.open() == ["conclude_vetting 0-on-file", "provide_vetting_information 0"]
-    bench.effects.left_out = {"vendor"}
-    await conclude(bench, stage, "clear", "0-on-file")
-    assert (await stage.outcome()).result == "concluded"
-    assert bench.effects.open() == [], "what was asked is not asked any more"
-
-
-async def test_an_answer_that_comes_late_is_taken_until_it_is_concluded(bench: Bench) -> None:
-    stage = await unanswered(bench)
-    await stage.agreed("provide_vetting_information", "provide", "0")
-    assert await stage.open() == ["conclude_vetting 0-on-file"]
-    await conclude(bench, stage, "reject", "0-on-file", comment="No", message_to_partner="Sorry", reason_code="capacity")
-    assert (await stage.outcome()).result == "concluded"
-
-
-async def test_asked_again_on_the_file_the_partner_has_its_days_anew(bench: Bench) -> None:
-    stage = await unanswered(bench)
-    await stage.agreed("conclude_vetting", "request_information", "0-on-file", message_to_partner="Please", reason_code="capacity")
-    assert await stage.open() == ["provide_vetting_information 0-on-file"]
-    await stage.agreed("provide_vetting_information", "provide", "0-on-file")
-    assert await stage.open() == ["conclude_vetting 0-after-answer-1"]

@@ -6,10 +6,6 @@
 -- facts_sha256, title_sha256, instrument, document_type, humanitarian, submitter, section, focal_point, budget_owner, currency, rate,
 -- office_total, office_cash, office_total_usd, office_cash_usd, submitted_on, start_requested, end_requested, carries_umbrella, packs, clock,
 -- assumed_facts, activation.
-, s AS (
-    INSERT INTO stay (subject, sequence, office, track, status, began_at)
-    SELECT e.subject, e.sequence, e.d->>'office', '', 'received', e.at FROM e
-)
 INSERT INTO "case" SELECT (jsonb_populate_record(NULL::"case",
     '{"track": "", "stage": "", "round": 1, "view_version": 1, "held": false, "under_notice": false, "carries_umbrella": false,
       "document_version": 0, "clock": "", "ended_reason": "", "status": "received"}'::jsonb
@@ -26,14 +22,6 @@ UPDATE "case" c SET track = e.d->>'to', activation = coalesce(e.d->>'activation'
 
 -- name: case.status_changed
 -- Keys: from, to, trigger; round (of the stage that begins, if not 1).
-, s AS (
-    UPDATE stay s SET ended_at = e.at, track = c.track FROM e JOIN "case" c ON c.subject = e.subject
-    WHERE s.subject = e.subject AND s.ended_at IS NULL AND s.status <> e.d->>'to'
-)
-, n AS (
-    INSERT INTO stay (subject, sequence, office, track, status, began_at)
-    SELECT e.subject, e.sequence, c.office, c.track, e.d->>'to', e.at FROM e JOIN "case" c ON c.subject = e.subject WHERE c.status <> e.d->>'to'
-)
 UPDATE "case" c SET
     status = e.d->>'to',
     stage = CASE e.d->>'to'
@@ -95,8 +83,8 @@ UPDATE "case" c SET focal_point = e.d->>'to' FROM e WHERE c.subject = e.subject;
 -- Of a case, or of a partner (an open screening hit): then every case of it sees the change.
 -- Keys: scope, reason_code, automatic, until; blocks: [{id, scope, cause, reason_code, until}] put in force on the event's subject.
 , b AS (
-    INSERT INTO block (id, subject, scope, cause, reason_code, since, until, office, partner_subject)
-    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until, office_of(e.subject), partner_of(e.subject)
+    INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
+    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until
     FROM e, jsonb_to_recordset(e.d->'blocks') AS x(id text, scope text, cause text, reason_code text, until timestamptz)
     ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, cause = excluded.cause, reason_code = excluded.reason_code,
         since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
@@ -112,8 +100,8 @@ UPDATE "case" c SET view_version = c.view_version + 1 FROM e WHERE e.subject IN 
 -- name: notice.sent
 -- Keys: kind (suspension, breach, termination), object, ground, days, effective_on, document_sha256; blocks as in case.suspended.
 , b AS (
-    INSERT INTO block (id, subject, scope, cause, reason_code, since, until, office, partner_subject)
-    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until, office_of(e.subject), partner_of(e.subject)
+    INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
+    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until
     FROM e, jsonb_to_recordset(coalesce(e.d->'blocks', '[]')) AS x(id text, scope text, cause text, reason_code text, until timestamptz)
     ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
 )
@@ -125,12 +113,6 @@ FROM e WHERE c.subject = e.subject;
 , t AS (
     UPDATE task t SET cases = t.cases || (e.d->>'case') FROM e
     WHERE t.subject = e.subject AND t.state = 'open' AND NOT e.d->>'case' = ANY (t.cases)
-    RETURNING t.id, t.stage, t.holder, t.due_at, t.opened_at, e.d->>'case' AS "case"
-)
-, a AS (
-    INSERT INTO awaited (task, "case", office, partner_subject, stage, holder, due_at, opened_at)
-    SELECT t.id, c.subject, c.office, c.partner_subject, t.stage, t.holder, coalesce(t.due_at, 'infinity'), t.opened_at
-    FROM t JOIN "case" c ON c.subject = t."case"
 )
 INSERT INTO waiting (subject, "case", level, since) SELECT e.subject, e.d->>'case', e.d->>'level', e.at FROM e
 ON CONFLICT (subject, "case") DO UPDATE SET level = excluded.level;

@@ -9,10 +9,9 @@ ON CONFLICT (subject, number) DO UPDATE SET amount = reservation.amount + exclud
 
 -- name: cash.requested
 -- Keys: instalment, period, modality, currency, amount, lines: [{activity, amount}], account_ref, face_sha256, signed_by.
-INSERT INTO instalment (subject, instalment, period, modality, currency, requested, lines, state, account_ref, face_sha256, signed_by, requested_at,
-    office, partner_subject)
+INSERT INTO instalment (subject, instalment, period, modality, currency, requested, lines, state, account_ref, face_sha256, signed_by, requested_at)
 SELECT e.subject, (e.d->>'instalment')::integer, (e.d->>'period')::integer, e.d->>'modality', e.d->>'currency', (e.d->>'amount')::numeric,
-    e.d->'lines', 'requested', e.d->>'account_ref', e.d->>'face_sha256', e.d->>'signed_by', e.at, office_of(e.subject), partner_of(e.subject)
+    e.d->'lines', 'requested', e.d->>'account_ref', e.d->>'face_sha256', e.d->>'signed_by', e.at
 FROM e
 ON CONFLICT (subject, instalment) DO UPDATE SET period = excluded.period, modality = excluded.modality, requested = excluded.requested,
     lines = excluded.lines, certified = NULL, certified_lines = NULL, checked = NULL, checked_lines = NULL, state = 'requested',
@@ -45,9 +44,9 @@ UPDATE instalment i SET state = 'refused' FROM e WHERE i.subject = e.subject AND
 )
 , a AS (UPDATE authorised a SET drawn = a.drawn + (e.d->>'amount')::numeric FROM e WHERE a.subject = e.subject)
 , j AS (
-    INSERT INTO journal (id, subject, instalment, kind, at, currency, office, partner_subject)
+    INSERT INTO journal (id, subject, instalment, kind, at, currency)
     SELECT concat_ws(':', substr(e.subject, 6), e.d->>'instalment', 'release', e.sequence), e.subject, (e.d->>'instalment')::integer, 'release',
-        e.at, e.d->>'currency', office_of(e.subject), partner_of(e.subject)
+        e.at, e.d->>'currency'
     FROM e RETURNING id
 )
 INSERT INTO entry (journal, account, amount)
@@ -77,9 +76,9 @@ ON CONFLICT ("order") DO UPDATE SET state = excluded.state, bank_reference = coa
     FROM e WHERE e.d ? 'report_due' ON CONFLICT (subject, instalment) DO NOTHING
 )
 , j AS (
-    INSERT INTO journal (id, subject, instalment, kind, at, currency, office, partner_subject)
+    INSERT INTO journal (id, subject, instalment, kind, at, currency)
     SELECT concat_ws(':', substr(e.subject, 6), e.d->>'instalment', 'payment', e.sequence), e.subject, (e.d->>'instalment')::integer, 'payment',
-        e.at, e.d->>'currency', office_of(e.subject), partner_of(e.subject)
+        e.at, e.d->>'currency'
     FROM e RETURNING id
 )
 INSERT INTO entry (journal, account, amount)
@@ -109,9 +108,9 @@ FROM e WHERE o.subject = e.subject AND o."order" = e.d->>'order' AND e.d->>'kind
 )
 , a AS (UPDATE authorised a SET drawn = a.drawn - (e.d->>'amount')::numeric FROM e WHERE a.subject = e.subject)
 , j AS (
-    INSERT INTO journal (id, subject, instalment, kind, at, currency, office, partner_subject)
+    INSERT INTO journal (id, subject, instalment, kind, at, currency)
     SELECT concat_ws(':', substr(e.subject, 6), e.d->>'instalment', 'cancellation', e.sequence), e.subject, (e.d->>'instalment')::integer,
-        'cancellation', e.at, e.d->>'currency', office_of(e.subject), partner_of(e.subject)
+        'cancellation', e.at, e.d->>'currency'
     FROM e RETURNING id
 )
 INSERT INTO entry (journal, account, amount)
@@ -144,9 +143,9 @@ FROM e WHERE r.subject = e.subject AND r.instalment = (e.d->>'instalment')::inte
     FROM e WHERE i.subject = e.subject AND i.instalment = (e.d->>'instalment')::integer AND e.d ? 'final'
 )
 , j AS (
-    INSERT INTO journal (id, subject, instalment, kind, at, currency, office, partner_subject)
+    INSERT INTO journal (id, subject, instalment, kind, at, currency)
     SELECT concat_ws(':', substr(e.subject, 6), e.d->>'instalment', 'liquidation', e.sequence), e.subject, (e.d->>'instalment')::integer,
-        'liquidation', e.at, e.d->>'currency', office_of(e.subject), partner_of(e.subject)
+        'liquidation', e.at, e.d->>'currency'
     FROM e WHERE e.d ? 'final' AND (e.d->>'accepted')::numeric <> 0 RETURNING id
 )
 INSERT INTO entry (journal, account, amount)
@@ -159,8 +158,8 @@ UPDATE report r SET waived_until = (e.d->>'until')::date FROM e WHERE r.subject 
 -- name: cash.stopped
 -- Keys: cause, scope; blocks: [{id, scope, cause, reason_code, until}] put in force on the event's subject.
 , b AS (
-    INSERT INTO block (id, subject, scope, cause, reason_code, since, until, office, partner_subject)
-    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until, office_of(e.subject), partner_of(e.subject)
+    INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
+    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until
     FROM e, jsonb_to_recordset(coalesce(e.d->'blocks', '[]')) AS x(id text, scope text, cause text, reason_code text, until timestamptz)
     ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
 )

@@ -2,12 +2,10 @@
 
 -- name: obligation.created
 -- Once per id. Keys: obligation (id), kind, owner_role, verifier_role, reason, authority, due_at (moment; null: not yet), consequences, cases, data.
-INSERT INTO obligation (id, subject, kind, owner_role, verifier_role, reason, authority, due_at, consequences, cases, state, created_at, data,
-    office, partner_subject)
+INSERT INTO obligation (id, subject, kind, owner_role, verifier_role, reason, authority, due_at, consequences, cases, state, created_at, data)
 SELECT e.d->>'obligation', e.subject, e.d->>'kind', e.d->>'owner_role', coalesce(e.d->>'verifier_role', ''), coalesce(e.d->>'reason', ''),
     coalesce(e.d->>'authority', ''), (e.d->>'due_at')::timestamptz, ARRAY(SELECT jsonb_array_elements_text(coalesce(e.d->'consequences', '[]'))),
-    ARRAY(SELECT jsonb_array_elements_text(coalesce(e.d->'cases', '[]'))), 'open', e.at, coalesce(e.d->'data', '{}'),
-    office_of(e.subject), partner_of(e.subject)
+    ARRAY(SELECT jsonb_array_elements_text(coalesce(e.d->'cases', '[]'))), 'open', e.at, coalesce(e.d->'data', '{}')
 FROM e
 ON CONFLICT (id) DO NOTHING;
 
@@ -48,8 +46,8 @@ UPDATE obligation o SET overdue = true FROM e WHERE o.subject = e.subject AND o.
 -- name: obligation.consequence_applied
 -- Keys: obligation, consequence, cases; blocks: [{id, scope, cause, reason_code, until}] put in force on the event's subject.
 , b AS (
-    INSERT INTO block (id, subject, scope, cause, reason_code, since, until, office, partner_subject)
-    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until, office_of(e.subject), partner_of(e.subject)
+    INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
+    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until
     FROM e, jsonb_to_recordset(coalesce(e.d->'blocks', '[]')) AS x(id text, scope text, cause text, reason_code text, until timestamptz)
     ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
 )

@@ -28,8 +28,8 @@ UPDATE umbrella u SET status = 'cancelled', carrier = NULL FROM e WHERE u.subjec
 -- name: umbrella.suspended
 -- Keys: scope, reason_code; blocks: [{id, scope, cause, reason_code, until}] put in force on the umbrella.
 , b AS (
-    INSERT INTO block (id, subject, scope, cause, reason_code, since, until, office, partner_subject)
-    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until, office_of(e.subject), partner_of(e.subject)
+    INSERT INTO block (id, subject, scope, cause, reason_code, since, until)
+    SELECT x.id, e.subject, x.scope, x.cause, x.reason_code, e.at, x.until
     FROM e, jsonb_to_recordset(coalesce(e.d->'blocks', '[]')) AS x(id text, scope text, cause text, reason_code text, until timestamptz)
     ON CONFLICT (id) DO UPDATE SET since = excluded.since, until = excluded.until, lifted_at = NULL, lifted_by = NULL
 )

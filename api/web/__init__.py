@@ -1,1 +1,0 @@
-"""The pages: server-rendered, working without JavaScript, in the languages of `texts/`."""
