@@ -105,17 +105,23 @@ histories: $(VENV)/.installed-dev ## record the histories that the replay tests 
 .PHONY: install requirements clean
 install: $(VENV)/.installed-dev ## everything that development needs, into .venv
 
+# The requirements name every package with its hash. They are installed as they stand: resolved again, a package's extra may ask for a
+# release that came out since and is not among them. `pip check` says if one is missing.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+
 # dev contains embedded, and embedded contains worker: one environment, whatever was asked for first.
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $(VENV)/.installed-embedded $@
 
 $(VENV)/.installed-embedded: requirements/embedded.txt pyproject.toml | $(BIN)/python
 	@echo "Installing into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/embedded.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements/embedded.txt
+	@$(PIP) --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 $(BIN)/python:
